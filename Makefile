@@ -1,0 +1,77 @@
+# `make help` lists what there is to make.
+
+PYTHON ?= python3
+VENV ?= .venv
+# How many backends are tested at a time. With one, the output comes as it is
+# written; with more, each backend's output is held back until it is complete.
+JOBS ?= 1
+PYTEST_ARGS ?= -q --durations=5
+
+BACKENDS := tensorflow jax torch
+# Tests that start processes with every backend themselves: run once, whereas
+# all others run once per backend.
+ONCE := $(wildcard tests/architecture tests/integration)
+SOURCES := $(wildcard keras_gen recipes benchmarks tests)
+
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install -c constraints.txt
+SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export OMP_NUM_THREADS ?= 2
+
+.PHONY: help demo test lint format clean test-once $(BACKENDS:%=test-%)
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    train a DCGAN on handwritten digits, with TensorFlow"
+	@echo "make test    lint, then the tests on TensorFlow, JAX and PyTorch"
+	@echo "             (JOBS=2: two backends at a time)"
+	@echo "make test-B  the tests on one backend: $(BACKENDS)"
+	@echo "make lint    ruff format --check, ruff check"
+	@echo "make format  ruff format, ruff check --fix"
+	@echo "make clean   remove caches and build products"
+	@echo "PYTHON=...   the interpreter that $(VENV) is made from"
+
+demo: $(VENV)/.installed-demo
+	KERAS_BACKEND=tensorflow $(BIN)/python recipes/dcgan.py
+	@echo "Samples: $(CURDIR)/runs/dcgan"
+	@echo "Model:   $(CURDIR)/saved_models/dcgan"
+
+# The tests go on after a failure, so that one run shows every backend's.
+test: lint
+	$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) $(SYNC) \
+		$(BACKENDS:%=test-%) test-once
+
+$(BACKENDS:%=test-%): test-%: $(VENV)/.installed-test
+	@echo "== tests on $* =="
+	KERAS_BACKEND=$* $(BIN)/python -m pytest $(PYTEST_ARGS) tests \
+		$(ONCE:%=--ignore=%)
+
+test-once: $(VENV)/.installed-test
+	@echo "== tests across backends =="
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest $(PYTEST_ARGS) $(ONCE)
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# Stamps: what is installed is installed again only when either file changes.
+$(VENV)/.installed-demo: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -e '.[tensorflow,recipes]'
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP_INSTALL) -e '.[all,test]'
+	@touch $@

@@ -1,0 +1,29 @@
+"""Callbacks: pictures of what a model learns, checkpoints, a history."""
+
+from keras_gen.callbacks.checkpoint import (
+    Checkpoint,
+    HistoryCSV,
+    Progress,
+    read_progress,
+)
+from keras_gen.callbacks.epoch_pictures import EpochPictures
+from keras_gen.callbacks.images import image_grid, save_gif, save_image
+from keras_gen.callbacks.latent_traversal import (
+    LatentTraversal,
+    Reconstructions,
+)
+from keras_gen.callbacks.sample_grid import SampleGrid
+
+__all__ = [
+    "Checkpoint",
+    "EpochPictures",
+    "HistoryCSV",
+    "LatentTraversal",
+    "Progress",
+    "Reconstructions",
+    "SampleGrid",
+    "image_grid",
+    "read_progress",
+    "save_gif",
+    "save_image",
+]

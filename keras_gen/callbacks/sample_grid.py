@@ -1,0 +1,82 @@
+"""A grid of samples after every epoch."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from keras_gen.callbacks.epoch_pictures import EpochPictures
+from keras_gen.callbacks.images import image_grid
+
+
+class SampleGrid(EpochPictures):
+    """Writes a grid of a generative model's samples at the end of epochs.
+
+    The samples are drawn with the same seed each time, so that the pictures
+    show the same latents as training goes on. Drawing with a seed leaves the
+    model's own random state alone: training goes on as if it had not happened.
+
+    Args:
+        directory: Folder of the pictures, named after the epochs done:
+            `epoch_0001.png`.
+        num: Number of samples in a grid.
+        every: Number of epochs between grids.
+        seed: Seed of the samples, an integer.
+        value_range: Values of black and white in the samples.
+        sampler: A callable `model -> images` used in place of
+            `model.sample(num, seed=seed)`, for models that need labels or
+            other inputs. It should draw with a fixed seed.
+        gif: Path of an animation to write when training ends; True for
+            `samples.gif` in the parent of `directory`, False for none.
+        columns: Number of columns; by default as square a grid as can be.
+
+    Raises:
+        ValueError: If `num` or `every` is below 1.
+
+    Example:
+
+    ```python
+    grid = keras_gen.callbacks.SampleGrid("runs/dcgan/samples", num=36)
+    model.fit(dataset, epochs=10, callbacks=[grid])
+    ```
+    """
+
+    default_gif = "samples.gif"
+
+    def __init__(
+        self,
+        directory: str | os.PathLike,
+        num: int = 64,
+        every: int = 1,
+        seed: int = 0,
+        value_range: tuple[float, float] = (0, 1),
+        sampler: Callable[[Any], Any] | None = None,
+        gif: bool | str | os.PathLike = True,
+        columns: int | None = None,
+    ):
+        super().__init__(directory, every=every, gif=gif)
+        if num < 1:
+            raise ValueError(f"`num` must be at least 1, received {num}.")
+        self.num = num
+        self.seed = seed
+        self.value_range = value_range
+        self.sampler = sampler
+        self.columns = columns
+
+    def set_model(self, model):
+        super().set_model(model)
+        if self.sampler is None and not hasattr(model, "sample"):
+            raise ValueError(
+                f"{type(model).__name__} has no `sample` method. Pass "
+                "`sampler`, a callable from the model to images."
+            )
+
+    def draw(self) -> np.ndarray:
+        if self.sampler is not None:
+            images = self.sampler(self.model)
+        else:
+            images = self.model.sample(self.num, seed=self.seed)
+        return image_grid(
+            images, columns=self.columns, value_range=self.value_range
+        )

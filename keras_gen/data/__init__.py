@@ -1,0 +1,39 @@
+"""Data sets, and the pipelines that bring them to `fit()`.
+
+`load()` gives a `tf.data.Dataset` of named features: an embedded set, which
+needs no download, or any set of TensorFlow Datasets. `pipeline()` turns such a
+data set into the batches a model trains on. The order of the data and every
+random draw on the way are functions of the seed, the epoch and the position
+alone, so that a resumed run sees what the uninterrupted run would have seen.
+
+Example:
+
+>>> from keras_gen import data
+>>> digits = data.load("digits", split="train")
+>>> train = data.pipeline(digits, batch_size=100, binarize="dynamic")
+>>> # model.fit(train.dataset, steps_per_epoch=train.steps_per_epoch)
+"""
+
+from keras_gen.data import _tensorflow  # noqa: F401  (before any TensorFlow)
+from keras_gen.data.augmentation import Augmentation, augmentation
+from keras_gen.data.images import resize_images
+from keras_gen.data.loading import list_datasets, load
+from keras_gen.data.pipelines import Pipeline, pipeline
+from keras_gen.data.sprites import (
+    SPRITE_FACTORS,
+    render_sprites,
+    sprite_factor_values,
+)
+
+__all__ = [
+    "SPRITE_FACTORS",
+    "Augmentation",
+    "Pipeline",
+    "augmentation",
+    "list_datasets",
+    "load",
+    "pipeline",
+    "render_sprites",
+    "resize_images",
+    "sprite_factor_values",
+]

@@ -1,0 +1,27 @@
+"""TensorFlow as the reader of data beside whichever backend computes.
+
+Importing this module first settles two things in one place. PyTorch must be
+loaded before TensorFlow when a process needs both. And TensorFlow, where it
+only reads data, must not claim the memory of the accelerator that another
+backend trains on.
+"""
+
+import keras
+
+if keras.config.backend() == "torch":
+    import torch  # noqa: F401
+
+import tensorflow as tf
+
+
+def _leave_accelerators_alone():
+    try:
+        tf.config.set_visible_devices([], "GPU")
+    except (RuntimeError, ValueError):
+        # TensorFlow was already initialised by the caller, whose choice of
+        # devices then stands.
+        pass
+
+
+if keras.config.backend() != "tensorflow":
+    _leave_accelerators_alone()

@@ -1,0 +1,20 @@
+"""How a model learns: the training loop, its two primitives and its state.
+
+The backends are known here and nowhere else in a model's way of learning.
+"""
+
+from keras_gen.engine.backend import gradient, replica, replica_mean
+from keras_gen.engine.ema import averaged_copy, update_average
+from keras_gen.engine.generative_model import Batch, GenerativeModel
+from keras_gen.engine.players import OptimizerGroup
+
+__all__ = [
+    "Batch",
+    "GenerativeModel",
+    "OptimizerGroup",
+    "averaged_copy",
+    "gradient",
+    "replica",
+    "replica_mean",
+    "update_average",
+]

@@ -1,0 +1,99 @@
+"""The engine's primitives on TensorFlow."""
+
+import contextlib
+
+import tensorflow as tf
+
+
+class BackendSteps:
+    """The steps that Keras' TensorFlow trainer calls for each batch."""
+
+    def train_step(self, data):
+        return self.run_step(self.training_step, data)
+
+    def test_step(self, data):
+        return self.run_step(self.evaluation_step, data)
+
+
+def differentiate(objective, variables):
+    """Returns `objective()` (scaled loss, outputs) and the gradients."""
+    values = [variable.value for variable in variables]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(values)
+        loss, outputs = objective()
+        # Keras' optimizers add the replicas' gradients up.
+        loss = loss / tf.distribute.get_strategy().num_replicas_in_sync
+    gradients = tape.gradient(
+        loss, values, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
+    return outputs, gradients
+
+
+def apply_gradients(optimizer, gradients, variables):
+    optimizer.apply(gradients, variables)
+
+
+def gradient(fn, x):
+    """Derivative of `sum(fn(x))` with respect to `x`.
+
+    The result can itself be differentiated, with respect to `x` as well as
+    to the variables that `fn` uses: it is what gradient penalties are made
+    of. Where `fn` treats the examples of a batch independently of each
+    other, row `i` is the derivative of `fn(x[i])`.
+
+    Args:
+        fn: Function of one tensor that returns one tensor.
+        x: Float tensor.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+
+    >>> gradient(lambda x: x**3, keras.ops.array([1.0, 2.0]))  # [3, 12]
+    """
+    x = tf.convert_to_tensor(x)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        y = fn(x)
+    return tape.gradient(
+        y, x, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
+
+
+def replica():
+    """This worker's index and the number of workers that share a batch."""
+    context = tf.distribute.get_replica_context()
+    if context is None or context.num_replicas_in_sync == 1:
+        return 0, 1
+    return (
+        context.replica_id_in_sync_group,
+        context.num_replicas_in_sync,
+    )
+
+
+def replica_mean(x):
+    """The mean of `x` over all workers, differentiable."""
+    if replica()[1] == 1:
+        return x
+    return tf.distribute.get_replica_context().all_reduce(
+        tf.distribute.ReduceOp.MEAN, x
+    )
+
+
+def synchronise(variables):
+    """Strategies mirror their variables themselves: nothing is left to do."""
+
+
+def inference():
+    return contextlib.nullcontext()
+
+
+def require_at_least(size, minimum, message):
+    if isinstance(size, int):
+        if size < minimum:
+            raise ValueError(message.format(size=size))
+    else:
+        tf.debugging.assert_greater_equal(
+            size, minimum, message.format(size="fewer")
+        )

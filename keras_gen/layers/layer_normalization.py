@@ -1,0 +1,60 @@
+"""Layer normalization that can stand inside a penalised critic."""
+
+import keras
+from keras import ops
+
+from keras_gen.precision import at_least_float32
+
+
+@keras.saving.register_keras_serializable(package="keras_gen")
+class LayerNormalization(keras.layers.Layer):
+    """Normalises each example over all its axes; scales each channel.
+
+    The examples of a batch do not meet, so a gradient penalty through this
+    layer is the penalty of each example. The moments are explicit means:
+    second derivatives are correct on every backend, which those of
+    `keras.layers.LayerNormalization` are not on TensorFlow.
+
+    Args:
+        epsilon: Float. Added to the variance.
+
+    Call arguments:
+        inputs: Tensor of shape `(batch, ..., channels)`.
+
+    Example:
+
+    >>> layer = LayerNormalization()
+    >>> y = layer(keras.random.normal((8, 4, 4, 3)))
+
+    Reference:
+
+    - [Ba et al., 2016](https://arxiv.org/abs/1607.06450)
+    """
+
+    def __init__(self, epsilon: float = 1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def build(self, input_shape):
+        shape = (input_shape[-1],)
+        self.gamma = self.add_weight(
+            shape=shape, initializer="ones", name="gamma"
+        )
+        self.beta = self.add_weight(
+            shape=shape, initializer="zeros", name="beta"
+        )
+
+    def call(self, inputs):
+        x = at_least_float32(inputs)
+        axes = tuple(range(1, len(inputs.shape)))
+        centered = x - ops.mean(x, axis=axes, keepdims=True)
+        variance = ops.mean(centered * centered, axis=axes, keepdims=True)
+        outputs = centered * ops.rsqrt(variance + self.epsilon)
+        outputs = outputs * ops.cast(self.gamma, x.dtype)
+        return ops.cast(outputs + ops.cast(self.beta, x.dtype), inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}

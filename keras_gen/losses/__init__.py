@@ -1,0 +1,5 @@
+"""Losses: pure functions of tensors."""
+
+from keras_gen.losses import adversarial, penalties
+
+__all__ = ["adversarial", "penalties"]

@@ -1,0 +1,49 @@
+"""The losses of two-player games.
+
+`real` and `fake` are what a discriminator or critic says of real and of
+generated examples: logits or scores, never probabilities. Every loss is the
+mean over all entries.
+"""
+
+from keras import ops
+
+from keras_gen.precision import at_least_float32
+
+
+def logistic_discriminator(real, fake):
+    """`E[softplus(-real)] + E[softplus(fake)]`, the negative of the value
+
+    `V = E[log D(x)] + E[log(1 - D(G(z)))]` with `D = sigmoid(logit)`.
+
+    Reference:
+
+    - [Goodfellow et al., 2014](https://arxiv.org/abs/1406.2661)
+    """
+    return ops.mean(ops.softplus(-at_least_float32(real))) + ops.mean(
+        ops.softplus(at_least_float32(fake))
+    )
+
+
+def non_saturating_generator(fake):
+    """`E[softplus(-fake)] = -E[log D(G(z))]`."""
+    return ops.mean(ops.softplus(-at_least_float32(fake)))
+
+
+def minimax_generator(fake):
+    """`-E[softplus(fake)] = E[log(1 - D(G(z)))]`, which saturates."""
+    return -ops.mean(ops.softplus(at_least_float32(fake)))
+
+
+def wasserstein_critic(real, fake):
+    """`E[fake] - E[real]`, the negative of the estimated distance.
+
+    Reference:
+
+    - [Arjovsky et al., 2017](https://arxiv.org/abs/1701.07875)
+    """
+    return ops.mean(at_least_float32(fake)) - ops.mean(at_least_float32(real))
+
+
+def wasserstein_generator(fake):
+    """`-E[fake]`."""
+    return -ops.mean(at_least_float32(fake))

@@ -1,0 +1,48 @@
+"""Penalties on the gradients of a critic with respect to its inputs."""
+
+from keras import ops
+
+
+def gradient_norm(gradients, epsilon=1e-12):
+    """Euclidean norm of each example's gradient, over all its axes.
+
+    Args:
+        gradients: Tensor of shape `(batch, ...)`.
+        epsilon: Float. Stands under the root, where it keeps the derivative
+            finite at a zero gradient.
+
+    Returns:
+        Tensor of shape `(batch,)`.
+    """
+    axes = tuple(range(1, len(gradients.shape)))
+    return ops.sqrt(ops.sum(ops.square(gradients), axis=axes) + epsilon)
+
+
+def gradient_penalty(norms, target=1.0, one_sided=False):
+    """`E[(norm / target - 1)^2]`, or of `max(0, norm / target - 1)`.
+
+    Args:
+        norms: Tensor of shape `(batch,)`, from `gradient_norm`.
+        target: Float. The norm that costs nothing.
+        one_sided: Boolean. Whether smaller norms cost nothing either.
+
+    Reference:
+
+    - [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028)
+    """
+    excess = norms / target - 1.0
+    if one_sided:
+        excess = ops.relu(excess)
+    return ops.mean(ops.square(excess))
+
+
+def interpolates(real, fake, position):
+    """Points between pairs of examples, `real + position * (fake - real)`.
+
+    Args:
+        real: Tensor of shape `(batch, ...)`.
+        fake: Tensor of the same shape.
+        position: Tensor of shape `(batch,)` with values in [0, 1].
+    """
+    shape = (-1, *[1] * (len(real.shape) - 1))
+    return real + ops.reshape(position, shape) * (fake - real)

@@ -1,0 +1,183 @@
+"""What the generative adversarial networks share: latents and samples."""
+
+import numpy as np
+from keras import ops
+
+from keras_gen.engine import (
+    GenerativeModel,
+    averaged_copy,
+    noise,
+    update_average,
+)
+
+LATENT_DISTRIBUTIONS = ("normal", "uniform")
+
+
+class AdversarialModel(GenerativeModel):
+    """A generator of latents, trained against a second network.
+
+    Args:
+        latent_dim: Integer. The number of latent variables.
+        latent_distribution: `"normal"` for N(0, 1), or `"uniform"` for
+            U(-1, 1).
+        ema_decay: Float in [0, 1) or `None`. If given, samples come from an
+            exponential moving average of the generator's weights.
+        seed: Integer or `None`.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        latent_distribution: str = "normal",
+        ema_decay: float | None = None,
+        seed: int | None = None,
+        **kwargs,
+    ):
+        if latent_distribution not in LATENT_DISTRIBUTIONS:
+            raise ValueError(
+                "`latent_distribution` must be one of "
+                f"{list(LATENT_DISTRIBUTIONS)}. Received: "
+                f"latent_distribution={latent_distribution!r}."
+            )
+        super().__init__(seed=seed, **kwargs)
+        self.latent_dim = latent_dim
+        self.latent_distribution = latent_distribution
+        self.ema_decay = ema_decay
+        self.latent_seed = self.seed_generator("latents")
+
+    def average_generator(self):
+        """Creates the averaged copy, once the generator is there."""
+        if self.ema_decay is not None:
+            self.ema_generator = averaged_copy(self.generator)
+
+    def update_generator_average(self):
+        """Moves the averaged copy; called after each generator update."""
+        if self.ema_decay is not None:
+            update_average(self.ema_generator, self.generator, self.ema_decay)
+
+    @property
+    def sampler(self):
+        """The network that samples are taken from."""
+        averaged = self.ema_decay is not None
+        return self.ema_generator if averaged else self.generator
+
+    def draw_latents(self, num_samples, seed=None):
+        """Latents for `num_samples` examples, as a tensor."""
+        seed = self.latent_seed if seed is None else seed
+        shape = (num_samples, self.latent_dim)
+        if self.latent_distribution == "uniform":
+            return noise.uniform(shape, seed, -1.0, 1.0)
+        return noise.normal(shape, seed)
+
+    def prepare_batch(self, batch):
+        expected = (None, *self.image_shape)
+        shape = tuple(batch.x.shape)
+        if len(shape) != len(expected) or any(
+            e is not None and s is not None and s != e
+            for s, e in zip(shape, expected, strict=True)
+        ):
+            raise ValueError(
+                f"{type(self).__name__} was built for real examples of shape "
+                f"{expected}. Received: shape={shape}. Resize the data or "
+                f"build the model with `image_shape={shape[1:]}`."
+            )
+        return batch._replace(x=ops.cast(batch.x, "float32"))
+
+    def call(self, inputs, training=False):
+        """Generates from latents."""
+        return self.sampler(inputs, training=False)
+
+    def generate(self, latents, batch_size: int = 256) -> np.ndarray:
+        """Generates from given latents.
+
+        Args:
+            latents: Array of shape `(n, latent_dim)`.
+            batch_size: Integer.
+
+        Returns:
+            Array of shape `(n, *image_shape)`.
+        """
+        latents = np.asarray(latents, "float32")
+        if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
+            raise ValueError(
+                f"Latents have the shape (n, {self.latent_dim}). Received: "
+                f"shape={latents.shape}."
+            )
+        return self.run_batched(self, latents, batch_size=batch_size)
+
+    def sample(
+        self, num_samples: int, seed: int | None = None, batch_size: int = 256
+    ) -> np.ndarray:
+        """Generates from latents drawn at random.
+
+        Args:
+            num_samples: Integer.
+            seed: Integer for the same samples each time, or `None` to draw
+                on from the model's own seed.
+            batch_size: Integer.
+
+        Returns:
+            Array of shape `(num_samples, *image_shape)`.
+        """
+        latents = self.draw_latents(num_samples, seed)
+        return self.generate(
+            ops.convert_to_numpy(latents), batch_size=batch_size
+        )
+
+    def interpolate(self, a, b, steps: int = 10) -> np.ndarray:
+        """Generates along straight lines between pairs of latents.
+
+        Args:
+            a: Array of shape `(n, latent_dim)`.
+            b: Array of the same shape.
+            steps: Integer. The points of each line, both ends included.
+
+        Returns:
+            Array of shape `(n, steps, *image_shape)`.
+        """
+        a, b = np.asarray(a, "float32"), np.asarray(b, "float32")
+        share = np.linspace(0.0, 1.0, steps, dtype="float32")[:, None]
+        lines = a[:, None] + share * (b - a)[:, None]
+        images = self.generate(lines.reshape(-1, self.latent_dim))
+        return images.reshape(len(a), steps, *images.shape[1:])
+
+    def score(self, x, batch_size: int = 256) -> np.ndarray:
+        """What the discriminator or critic says of examples.
+
+        Args:
+            x: Array of shape `(n, *image_shape)`.
+            batch_size: Integer.
+
+        Returns:
+            Array of shape `(n,)`: logits, or scores of a critic.
+        """
+        return self.run_batched(
+            lambda x: self.scores(x, training=False),
+            np.asarray(x, "float32"),
+            batch_size=batch_size,
+        )
+
+    def signatures(self):
+        return {"serving_default": (self.call, {"z": (None, self.latent_dim)})}
+
+
+def check_generator(generator, image_shape):
+    """Raises unless a generator makes examples of the expected shape."""
+    made = tuple(generator.output_shape[1:])
+    if made != tuple(image_shape):
+        raise ValueError(
+            f"The generator must make examples of shape {tuple(image_shape)}, "
+            f"as `image_shape` says. Received a generator of shape {made}."
+        )
+
+
+def power_of_two_pyramid(size):
+    """The smallest side of at least 4 from which `size` is doubled.
+
+    Returns:
+        The side and the number of doublings: 64 is `(4, 4)`, 28 is `(7, 2)`.
+    """
+    doublings = 0
+    while size % 2 == 0 and size // 2 >= 4:
+        size, doublings = size // 2, doublings + 1
+    return size, doublings

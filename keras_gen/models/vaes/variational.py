@@ -1,0 +1,281 @@
+"""What the variational models share: the bound, its training and its use."""
+
+import typing
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gen.engine import GenerativeModel
+
+
+class Terms(typing.NamedTuple):
+    """The terms of the variational bound, each `(num_samples, batch)`.
+
+    Attributes:
+        log_likelihood: `log p(x|z)`.
+        log_prior: `log p(z)`.
+        log_posterior: `log q(z|x)`.
+        kl_divergence: What the bound subtracts: the divergence in closed
+            form where there is one, else `log q(z|x) - log p(z)`.
+    """
+
+    log_likelihood: typing.Any
+    log_prior: typing.Any
+    log_posterior: typing.Any
+    kl_divergence: typing.Any
+
+
+class VariationalModel(GenerativeModel):
+    """A latent-variable model trained by a variational bound.
+
+    A subclass defines `terms`, and `encode` and `decode` on batches through
+    `encode_step` and `decode_step`. All quantities are in nats, summed over
+    the axes of an example and averaged over the batch.
+    """
+
+    players = {"model": ["encoder", "decoder"]}
+    logged = ("reconstruction_loss", "kl_divergence")
+
+    # ---- What a model defines ---------------------------------------------
+
+    def terms(self, x, num_samples: int, training: bool) -> Terms:
+        """The terms of the bound for `num_samples` draws of `z`."""
+        raise TypeError(f"{type(self).__name__} defines no `terms`.")
+
+    def kl_weight(self):
+        """The weight of the divergence in the training loss."""
+        return 1.0
+
+    # ---- Training ---------------------------------------------------------
+
+    def bound_losses(self, x, training):
+        """Mean reconstruction loss and divergence, and the terms."""
+        terms = self.terms(x, self.num_samples, training=training)
+        reconstruction_loss = -ops.mean(terms.log_likelihood)
+        kl_divergence = ops.mean(terms.kl_divergence)
+        self.log(
+            reconstruction_loss=reconstruction_loss,
+            kl_divergence=kl_divergence,
+        )
+        return reconstruction_loss, kl_divergence
+
+    def training_step(self, batch):
+        def negative_elbo():
+            reconstruction_loss, kl = self.bound_losses(batch.x, training=True)
+            return reconstruction_loss + self.kl_weight() * kl
+
+        self.minimize("model", negative_elbo)
+
+    def evaluation_step(self, batch):
+        reconstruction_loss, kl = self.bound_losses(batch.x, training=False)
+        self.log(loss=reconstruction_loss + kl)
+
+    def prepare_batch(self, batch):
+        shape = tuple(batch.x.shape)
+        expected = (None, *self.input_shape)
+        if len(shape) != len(expected) or any(
+            e is not None and s is not None and s != e
+            for s, e in zip(shape, expected, strict=True)
+        ):
+            raise ValueError(
+                f"{type(self).__name__} was built for inputs of shape "
+                f"{expected}. Received: shape={shape}. Resize the data or "
+                f"build the model with `input_shape={shape[1:]}`."
+            )
+        return batch._replace(x=ops.cast(batch.x, "float32"))
+
+    # ---- Inference --------------------------------------------------------
+
+    def call(self, inputs, training=False):
+        """Reconstructs: the decoded mean of the posterior."""
+        return self.decode_step(self.encode_step(inputs)[0])
+
+    def encode(self, x, batch_size: int = 256):
+        """The parameters of `q(z|x)`.
+
+        Args:
+            x: Array of shape `(n, *input_shape)`.
+            batch_size: Integer.
+
+        Returns:
+            Mean and log-variance, arrays of shape `(n, latent_dim)`.
+        """
+        return self.run_batched(
+            self.encode_step, self.checked(x), batch_size=batch_size
+        )
+
+    def decode(self, z, batch_size: int = 256) -> np.ndarray:
+        """The mean of `p(x|z)`.
+
+        Args:
+            z: Array of shape `(n, latent_dim)`.
+            batch_size: Integer.
+
+        Returns:
+            Array of shape `(n, *input_shape)`.
+        """
+        return self.run_batched(
+            self.decode_step,
+            np.asarray(z, "float32"),
+            batch_size=batch_size,
+        )
+
+    def reconstruct(self, x, batch_size: int = 256) -> np.ndarray:
+        """`x` through the mean of the posterior and back.
+
+        Args:
+            x: Array of shape `(n, *input_shape)`.
+            batch_size: Integer.
+
+        Returns:
+            Array of shape `(n, *input_shape)`.
+        """
+        return self.run_batched(self, self.checked(x), batch_size=batch_size)
+
+    def elbo(
+        self, x, num_samples: int = 1, batch_size: int = 256
+    ) -> dict[str, np.ndarray]:
+        """The bound of each example, and its parts.
+
+        Args:
+            x: Array of shape `(n, *input_shape)`.
+            num_samples: Integer. The draws of `z` that are averaged.
+            batch_size: Integer.
+
+        Returns:
+            Dictionary of arrays of shape `(n,)`, in nats: `elbo` (the sum
+            of the other two's difference), `log_likelihood` and
+            `kl_divergence`.
+        """
+
+        def step(x):
+            terms = self.terms(x, num_samples, training=False)
+            log_likelihood = ops.mean(terms.log_likelihood, axis=0)
+            kl_divergence = ops.mean(terms.kl_divergence, axis=0)
+            return {
+                "elbo": log_likelihood - kl_divergence,
+                "log_likelihood": log_likelihood,
+                "kl_divergence": kl_divergence,
+            }
+
+        return self.run_batched(step, self.checked(x), batch_size=batch_size)
+
+    def log_likelihood(
+        self,
+        x,
+        num_samples: int = 5000,
+        chunk_size: int = 100,
+        batch_size: int = 100,
+    ) -> np.ndarray:
+        """Importance-weighted lower bound of `log p(x)`.
+
+        `log (1/K) sum_k p(x|z_k) p(z_k) / q(z_k|x)` with `z_k ~ q(z|x)`. It
+        is the ELBO for `K = 1`, does not decrease with `K` in expectation
+        and converges to `log p(x)`.
+
+        Args:
+            x: Array of shape `(n, *input_shape)`.
+            num_samples: Integer. The number `K` of draws.
+            chunk_size: Integer. How many draws are held at a time.
+            batch_size: Integer. How many examples are held at a time.
+
+        Returns:
+            Array of shape `(n,)`, in nats.
+
+        Reference:
+
+        - [Burda et al., 2016](https://arxiv.org/abs/1509.00519)
+        """
+
+        def log_weights(x, draws):
+            terms = self.terms(x, draws, training=False)
+            weights = (
+                terms.log_likelihood + terms.log_prior - terms.log_posterior
+            )
+            return ops.logsumexp(weights, axis=0)
+
+        x = self.checked(x)
+        totals = []
+        for start in range(0, len(x), batch_size):
+            part = x[start : start + batch_size]
+            total = np.full(len(part), -np.inf)
+            for drawn in range(0, num_samples, chunk_size):
+                draws = min(chunk_size, num_samples - drawn)
+                chunk = self.run_batched(
+                    lambda x, draws=draws: log_weights(x, draws),
+                    part,
+                    batch_size=batch_size,
+                )
+                total = np.logaddexp(total, chunk.astype("float64"))
+            totals.append(total - np.log(num_samples))
+        return np.concatenate(totals)
+
+    def sample(
+        self, num_samples: int, seed: int | None = None, batch_size: int = 256
+    ) -> np.ndarray:
+        """Decodes draws from the prior.
+
+        Args:
+            num_samples: Integer.
+            seed: Integer for the same samples each time, or `None` to draw
+                on from the model's own seed.
+            batch_size: Integer.
+
+        Returns:
+            Array of shape `(num_samples, *input_shape)`: the means of
+            `p(x|z)`.
+        """
+        seed = self.prior_seed if seed is None else seed
+        z = keras.random.normal((num_samples, self.latent_dim), seed=seed)
+        return self.decode(ops.convert_to_numpy(z), batch_size=batch_size)
+
+    def interpolate(self, a, b, steps: int = 10) -> np.ndarray:
+        """Decodes the straight lines between the codes of pairs.
+
+        Args:
+            a: Array of shape `(n, *input_shape)`.
+            b: Array of the same shape.
+            steps: Integer. The points of each line, both ends included.
+
+        Returns:
+            Array of shape `(n, steps, *input_shape)`.
+        """
+        start, stop = self.encode(a)[0], self.encode(b)[0]
+        share = np.linspace(0.0, 1.0, steps, dtype="float32")[:, None]
+        codes = start[:, None] + share * (stop - start)[:, None]
+        images = self.decode(codes.reshape(-1, codes.shape[-1]))
+        return images.reshape(len(start), steps, *images.shape[1:])
+
+    def traverse(self, x, dims=None, values=None) -> np.ndarray:
+        """Decodes the code of `x` with one coordinate replaced at a time.
+
+        Args:
+            x: Array of shape `input_shape`, one example.
+            dims: Sequence of coordinates. Defaults to all.
+            values: Sequence of the values they take. Defaults to seven from
+                -3 to 3.
+
+        Returns:
+            Array of shape `(len(dims), len(values), *input_shape)`.
+        """
+        code = self.encode(np.asarray(x)[None])[0][0]
+        dims = range(self.latent_dim) if dims is None else dims
+        values = np.linspace(-3.0, 3.0, 7) if values is None else values
+        codes = np.tile(code, (len(dims), len(values), 1))
+        for row, dim in enumerate(dims):
+            codes[row, :, dim] = values
+        images = self.decode(codes.reshape(-1, self.latent_dim))
+        return images.reshape(len(dims), len(values), *images.shape[1:])
+
+    def checked(self, x) -> np.ndarray:
+        """`x` as a float32 array, if it has the model's shape."""
+        x = np.asarray(x, "float32")
+        if x.shape[1:] != tuple(self.input_shape):
+            raise ValueError(
+                f"{type(self).__name__} takes a batch of shape "
+                f"{(None, *self.input_shape)}. Received: shape={x.shape}. "
+                "Add the batch axis, resize, or build the model with "
+                "another `input_shape`."
+            )
+        return x

@@ -1,0 +1,39 @@
+"""What every test runs under: one backend, fixed seeds, a blank Keras."""
+
+import importlib.util
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MPLBACKEND", "Agg")
+# No backend may claim all of an accelerator: some tests use two of them.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+# A process in which TensorFlow is imported before torch crashes. Sorted
+# imports put TensorFlow first in any file that needs both, so torch comes
+# here, before everything else.
+if importlib.util.find_spec("torch") is not None:
+    import torch  # noqa: F401
+
+import keras
+import pytest
+
+SEED = 1234
+
+
+def start_afresh():
+    keras.utils.clear_session(free_memory=False)
+    keras.config.set_floatx("float32")
+    keras.utils.set_random_seed(SEED)
+
+
+# Fixtures of a wider scope are made before those of a single test, so they
+# need seeds of their own to be the same whichever tests ran before.
+@pytest.fixture(scope="module", autouse=True)
+def fresh_module():
+    start_afresh()
+
+
+@pytest.fixture(autouse=True)
+def fresh_test(fresh_module):
+    start_afresh()

@@ -1,0 +1,394 @@
+import itertools
+import os
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_gen import data
+from keras_gen.data import pipelines
+
+EXAMPLES = 107
+
+
+def numbered(examples=EXAMPLES):
+    """Grey images that carry the number of their example in all pixels."""
+    images = np.arange(examples, dtype="uint8")[:, None, None, None]
+    images = np.broadcast_to(images, (examples, 4, 6, 1)).copy()
+    return tf.data.Dataset.from_tensor_slices(
+        {
+            "image": images,
+            "label": np.arange(examples, dtype="int64"),
+            "weight": np.linspace(0, 1, examples, dtype="float32"),
+        }
+    )
+
+
+def take(made, batches):
+    return list(itertools.islice(made.dataset.as_numpy_iterator(), batches))
+
+
+@pytest.fixture(params=["memory", "lookup", "stream"])
+def dataset(request, monkeypatch):
+    """The three ways in which examples are visited."""
+    if request.param != "memory":
+        monkeypatch.setattr(pipelines, "_MEMORY", 0)
+    if request.param == "lookup":
+        return data.load("digits", f"test[:{EXAMPLES}]")
+    return numbered()
+
+
+def assert_same(first, second):
+    assert len(first) == len(second)
+    for a, b in zip(first, second, strict=True):
+        tf.nest.map_structure(np.testing.assert_array_equal, a, b)
+
+
+class TestTheLaw:
+    """Everything is a function of (seed, epoch, position)."""
+
+    def test_resumed_run_sees_what_the_whole_run_saw(self, dataset):
+        def make(**options):
+            return data.pipeline(
+                dataset,
+                10,
+                features=("image", "label"),
+                binarize="dynamic",
+                seed=3,
+                shuffle_buffer=40,
+                drop_remainder=False,
+                **options,
+            )
+
+        # Neither the seed of the process nor what was drawn before matter.
+        keras.utils.set_random_seed(1)
+        whole = take(make(), 33)
+        keras.utils.set_random_seed(2)
+        assert_same(take(make(start_epoch=1), 22), whole[11:])
+        last = make(start_epoch=2, repeat=False)
+        assert_same(list(last.dataset.as_numpy_iterator()), whole[22:])
+
+    def test_orders_differ_between_epochs_and_seeds(self, dataset):
+        def labels(**options):
+            made = data.pipeline(dataset, 107, features="label", **options)
+            return take(made, 2)
+
+        first, second = labels(seed=0)
+        (other, _) = labels(seed=1)
+        for order in (second, other):
+            assert not np.array_equal(first, order)
+            np.testing.assert_array_equal(np.sort(first), np.sort(order))
+
+    def test_binarisations_differ_between_epochs_and_seeds(self, dataset):
+        def images(**options):
+            made = data.pipeline(
+                dataset, 107, binarize="dynamic", shuffle=False, **options
+            )
+            return take(made, 2)
+
+        first, second = images(seed=0)
+        (other, _) = images(seed=1)
+        grey = (first != second).mean()
+        # Of independent draws with mean p, the share 2p(1 - p) differs.
+        assert grey > 0.01
+        assert (first != other).mean() == pytest.approx(grey, rel=0.3)
+
+    def test_every_example_comes_once_an_epoch(self):
+        made = data.pipeline(
+            numbered(), 10, features="label", drop_remainder=False
+        )
+        for epoch in range(3):
+            batches = take(made, 11 * (epoch + 1))[-11:]
+            assert [len(batch) for batch in batches] == 10 * [10] + [7]
+            found = np.concatenate(batches)
+            np.testing.assert_array_equal(np.sort(found), np.arange(EXAMPLES))
+            assert not np.array_equal(found, np.sort(found))
+
+    def test_every_example_comes_once_an_epoch_from_a_buffer(self, monkeypatch):
+        monkeypatch.setattr(pipelines, "_MEMORY", 0)
+        made = data.pipeline(
+            numbered(),
+            10,
+            features="label",
+            drop_remainder=False,
+            shuffle_buffer=30,
+        )
+        batches = take(made, 22)
+        first = np.concatenate(batches[:11])
+        second = np.concatenate(batches[11:])
+        for found in (first, second):
+            np.testing.assert_array_equal(np.sort(found), np.arange(EXAMPLES))
+        assert not np.array_equal(first, second)
+        # An example leaves a buffer of 30 at most 29 places early.
+        assert np.all(first - np.arange(EXAMPLES) < 30)
+
+    def test_without_shuffling_the_order_is_kept(self, dataset):
+        made = data.pipeline(dataset, 107, features="label", shuffle=False)
+        expected = [row["label"] for row in dataset.as_numpy_iterator()]
+        for batch in take(made, 2):
+            np.testing.assert_array_equal(batch, expected)
+
+    def test_images_stay_with_their_labels(self):
+        made = data.pipeline(
+            numbered(), 10, features=("image", "label"), value_range=(0, 255)
+        )
+        for x, y in take(made, 20):
+            np.testing.assert_allclose(x[:, 3, 5, 0], y, atol=1e-4)
+
+    def test_shards_make_up_the_single_process_batches(self, dataset):
+        count = 3
+        options = {
+            "features": ("image", "label"),
+            "binarize": "dynamic",
+            "shuffle_buffer": 40,
+            "seed": 5,
+        }
+        whole = take(data.pipeline(dataset, 21, **options), 12)
+        shards = [
+            take(data.pipeline(dataset, 21, shard=(i, count), **options), 12)
+            for i in range(count)
+        ]
+        for step, (x, y) in enumerate(whole):
+            parts = [shard[step] for shard in shards]
+            assert all(len(part[1]) == 21 // count for part in parts)
+            np.testing.assert_array_equal(
+                np.concatenate([part[0] for part in parts]), x
+            )
+            np.testing.assert_array_equal(
+                np.concatenate([part[1] for part in parts]), y
+            )
+
+
+class TestImages:
+    def test_dynamic_binarisation_is_bernoulli(self):
+        # All 256 greys, each in 400 pixels a batch.
+        image = np.repeat(np.arange(256, dtype="uint8"), 400)
+        dataset = tf.data.Dataset.from_tensors(
+            {"image": image.reshape(320, 320, 1)}
+        )
+        made = data.pipeline(dataset, 1, binarize="dynamic")
+        draws = np.stack([x.reshape(256, 400) for x in take(made, 50)])
+        assert set(np.unique(draws)) == {0.0, 1.0}
+        assert np.all(draws[:, 0] == 0) and np.all(draws[:, 255] == 1)
+        mean = np.arange(256) / 255
+        found = draws.mean(axis=(0, 2))
+        error = np.sqrt(mean * (1 - mean) / (50 * 400))
+        # Of 256 means the largest deviation stays below 4.5 sigma.
+        assert np.all(np.abs(found - mean) <= 4.5 * error + 1e-12)
+        # Independent between epochs and between neighbouring pixels.
+        grey = draws[:, 128]
+        assert np.abs(np.corrcoef(grey) - np.eye(50)).max() < 5 / np.sqrt(400)
+        shifted = np.corrcoef(grey[:, 1:].ravel(), grey[:, :-1].ravel())[0, 1]
+        assert abs(shifted) < 5 / np.sqrt(50 * 399)
+
+    @pytest.mark.parametrize("value_range", [(0, 1), (-1, 1), (2.0, 5.0)])
+    def test_value_range(self, value_range):
+        low, high = value_range
+        grey = np.array([0, 51, 255], "uint8").reshape(1, 1, 3, 1)
+        dataset = tf.data.Dataset.from_tensor_slices({"image": grey})
+        options = {"value_range": value_range}
+        (x,) = take(data.pipeline(dataset, 1, **options), 1)
+        assert x.dtype == np.float32
+        middle = low + 0.2 * (high - low)
+        np.testing.assert_allclose(x.ravel(), [low, middle, high], rtol=1e-6)
+        assert (x.min(), x.max()) == (low, high)
+        options["binarize"] = "threshold"
+        (x,) = take(data.pipeline(dataset, 1, **options), 1)
+        np.testing.assert_array_equal(x.ravel(), [low, low, high])
+
+    def test_threshold_lies_at_one_half(self):
+        grey = np.array([127, 128], "uint8").reshape(1, 1, 2, 1)
+        dataset = tf.data.Dataset.from_tensor_slices({"image": grey})
+        (x,) = take(data.pipeline(dataset, 1, binarize="threshold"), 1)
+        np.testing.assert_array_equal(x.ravel(), [0, 1])
+
+    def test_wide_integers_and_video(self):
+        dataset = tf.data.Dataset.from_tensors(
+            {
+                "video": np.full((3, 4, 4, 1), 255, "uint8"),
+                "depth": np.full((4, 4, 1), 65535, "uint16"),
+                "sound": np.arange(5, dtype="int64"),
+            }
+        )
+        made = data.pipeline(
+            dataset, 1, features=("video", "depth", "sound"), image_size=2
+        )
+        (batch,) = take(made, 1)
+        np.testing.assert_array_equal(batch["video"], np.ones((1, 3, 2, 2, 1)))
+        np.testing.assert_array_equal(batch["depth"], np.ones((1, 2, 2, 1)))
+        np.testing.assert_array_equal(batch["sound"], [np.arange(5)])
+
+    @pytest.mark.parametrize("memory", [0, 2**29])
+    def test_resizing(self, monkeypatch, memory):
+        monkeypatch.setattr(pipelines, "_MEMORY", memory)
+        digits = data.load("digits", "test")
+        made = data.pipeline(digits, 99, image_size=14, shuffle=False)
+        assert made.dataset.element_spec.shape == (99, 14, 14, 1)
+        (small,) = take(made, 1)
+        (large,) = take(data.pipeline(digits, 99, shuffle=False), 1)
+        # Antialiasing keeps the brightness of the whole and of its halves.
+        np.testing.assert_allclose(small.mean(), large.mean(), rtol=0.01)
+        np.testing.assert_allclose(
+            small[:, :7].mean(axis=(1, 2, 3)),
+            large[:, :14].mean(axis=(1, 2, 3)),
+            atol=0.02,
+        )
+
+    def test_resizing_keeps_proportions(self):
+        image = np.zeros((20, 60, 3), "uint8")
+        image[:, 20:40] = [10, 20, 30]
+        small = data.resize_images(tf.constant(image), 10).numpy()
+        np.testing.assert_array_equal(
+            small, np.broadcast_to([10, 20, 30], (10, 10, 3))
+        )
+        wide = data.resize_images(tf.constant(image), (10, 30)).numpy()
+        np.testing.assert_array_equal(wide[:, 12:18, 1], 20)
+        np.testing.assert_array_equal(wide[:, :8], 0)
+
+    def test_images_of_varying_size(self):
+        def images():
+            for size in (20, 30, 40):
+                yield {"image": np.full((size, size, 1), size, "uint8")}
+
+        spec = {"image": tf.TensorSpec((None, None, 1), "uint8")}
+        dataset = tf.data.Dataset.from_generator(images, output_signature=spec)
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(3))
+        with pytest.raises(ValueError, match="Pass `image_size`"):
+            data.pipeline(dataset, 3)
+        made = data.pipeline(
+            dataset, 3, image_size=8, shuffle=False, value_range=(0, 255)
+        )
+        (x,) = take(made, 1)
+        np.testing.assert_allclose(x[:, 0, 0, 0], [20, 30, 40], rtol=1e-6)
+
+
+class TestForm:
+    def test_sizes_and_shapes(self, dataset):
+        made = data.pipeline(dataset, 10)
+        assert (made.steps_per_epoch, made.examples) == (10, EXAMPLES)
+        assert made.dataset.cardinality() == tf.data.INFINITE_CARDINALITY
+        assert made.dataset.element_spec.shape[0] == 10
+        once = data.pipeline(dataset, 10, repeat=False, drop_remainder=False)
+        assert int(once.dataset.cardinality()) == once.steps_per_epoch == 11
+        assert once.dataset.element_spec.shape[0] is None
+        shard = data.pipeline(dataset, 10, shard=(1, 2))
+        assert shard.dataset.element_spec.shape[0] == 5
+        assert shard.steps_per_epoch == 10
+
+    def test_one_two_and_more_features(self):
+        def spec(*features):
+            made = data.pipeline(numbered(), 10, features=features)
+            return made.dataset.element_spec
+
+        assert isinstance(spec("image"), tf.TensorSpec)
+        x, y = spec("image", "label")
+        assert (x.dtype, y.dtype) == (tf.float32, tf.int64)
+        first, second = spec("label", "image")
+        assert (first.dtype, second.dtype) == (tf.int64, tf.float32)
+        assert set(spec("image", "label", "weight")) == {
+            "image",
+            "label",
+            "weight",
+        }
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"features": "images"}, "no feature 'images'.*image, label"),
+            ({"features": ()}, "no feature"),
+            ({"features": ("image", "image")}, "named twice"),
+            ({"batch_size": 0}, "positive integer"),
+            ({"batch_size": 108}, "do not fill one batch"),
+            ({"binarize": "stochastic"}, "'threshold' or 'dynamic'"),
+            ({"features": "label", "binarize": "dynamic"}, "none of the feat"),
+            ({"augment": ("spin",)}, "Unknown augmentation 'spin'"),
+            ({"augment": (3,)}, "should hold names"),
+            ({"value_range": (1, 0)}, "low < high"),
+            ({"image_size": 0}, "positive integer or a pair"),
+            ({"shard": (2, 2)}, "0 <= index < count"),
+            ({"shard": (0, 3)}, "cannot be shared equally"),
+            ({"shard": (0, 2), "drop_remainder": False}, "needs `drop_rem"),
+            ({"start_epoch": -1}, "`start_epoch` should be"),
+            ({"seed": "x"}, "`seed` should be"),
+        ],
+    )
+    def test_unusable_arguments_are_explained(self, options, message):
+        with pytest.raises(ValueError, match=message):
+            data.pipeline(numbered(), **{"batch_size": 10, **options})
+
+    def test_unusable_data_sets_are_explained(self):
+        plain = tf.data.Dataset.range(10)
+        with pytest.raises(ValueError, match="dicts of features"):
+            data.pipeline(plain, 2)
+        with pytest.raises(ValueError, match="never ends"):
+            data.pipeline(numbered().repeat(), 2)
+        unknown = numbered().filter(lambda example: example["label"] < 5)
+        with pytest.raises(ValueError, match="assert_cardinality"):
+            data.pipeline(unknown, 2)
+        short = unknown.apply(tf.data.experimental.assert_cardinality(9))
+        with pytest.raises((ValueError, tf.errors.FailedPreconditionError)):
+            data.pipeline(short, 2)
+
+
+@pytest.mark.parametrize("features", [("image",), ("image", "label")])
+def test_fit_takes_the_batches(features):
+    made = data.pipeline(
+        data.load("digits"), 100, features=features, value_range=(-1, 1)
+    )
+    flat = keras.Sequential(
+        [keras.layers.Input((28, 28, 1)), keras.layers.Flatten()]
+    )
+    if len(features) == 2:
+        flat.add(keras.layers.Dense(10))
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        flat.compile("adam", loss, metrics=["accuracy"])
+    else:
+
+        class Reconstruction(keras.Model):
+            def __init__(self):
+                super().__init__()
+                self.inner = keras.Sequential(
+                    [flat, keras.layers.Dense(8), keras.layers.Dense(784)]
+                )
+
+            def call(self, x):
+                return self.inner(x)
+
+            def compute_loss(self, x, y, y_pred, *unused, **more):
+                assert y is None
+                target = keras.ops.reshape(x, (-1, 784))
+                return keras.ops.mean((target - y_pred) ** 2)
+
+        flat = Reconstruction()
+        flat.compile("adam")
+    history = flat.fit(
+        made.dataset,
+        steps_per_epoch=made.steps_per_epoch,
+        epochs=3,
+        verbose=0,
+    ).history
+    assert history["loss"][-1] < 0.8 * history["loss"][0]
+    if len(features) == 2:
+        # Ten classes: chance would be 0.1.
+        assert history["accuracy"][-1] > 0.6
+
+
+def mnist_folder():
+    folder = os.environ.get("TFDS_DATA_DIR", "")
+    return folder if os.path.isdir(os.path.join(folder, "mnist")) else None
+
+
+@pytest.mark.skipif(not mnist_folder(), reason="no MNIST in TFDS_DATA_DIR")
+def test_mnist():
+    mnist = data.load("mnist", "train[:2000]", data_dir=mnist_folder())
+    assert int(mnist.cardinality()) == 2000
+    made = data.pipeline(mnist, 2000, shuffle=False)
+    (x,) = take(made, 1)
+    assert x.shape == (2000, 28, 28, 1)
+    assert x.mean() == pytest.approx(0.1307, abs=0.005)
+    with pytest.raises(ValueError, match=re.escape("'validation'")):
+        data.load("mnist", "validation")
+    small = data.load("mnist", "test[:5]", image_size=14)
+    assert small.element_spec["image"].shape == (14, 14, 1)
