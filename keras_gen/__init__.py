@@ -33,7 +33,7 @@ _SUBPACKAGES = (
     "serving",
 )
 
-__all__ = ["card", "list_models", "model_class", *_NAMES]
+__all__ = ["card", "list_models", "load_model", "model_class", *_NAMES]
 
 
 def list_models() -> list[str]:
@@ -72,6 +72,32 @@ def model_class(name: str) -> type:
         )
     class_name, module = _MODELS[name]
     return getattr(importlib.import_module(module), class_name)
+
+
+def load_model(path, **kwargs):
+    """Loads a model of this package from a `.keras` file.
+
+    It is `keras.saving.load_model` once all models are imported, so that
+    Keras knows the classes in the file.
+
+    Args:
+        path: The file that `model.save(path)` wrote, on any backend.
+        **kwargs: Further arguments of `keras.saving.load_model`.
+
+    Returns:
+        The model, compiled as it was: training goes on where it stopped.
+
+    Example:
+
+    ```python
+    model = keras_gen.load_model("runs/dcgan/checkpoint.keras")
+    ```
+    """
+    import keras
+
+    for name in list_models():
+        model_class(name)
+    return keras.saving.load_model(path, **kwargs)
 
 
 def card(name: str) -> str:

@@ -92,6 +92,18 @@ def _pair(factor):
     return factor if isinstance(factor, (tuple, list)) else (-factor, factor)
 
 
+def _carry_out(layer):
+    """Returns the part of a KerasCV layer that is free of randomness."""
+    from keras_cv.src.backend.scope import TFDataScope
+
+    def apply(images, parameters):
+        # As in the layer's own `call()`: TensorFlow, on every backend.
+        with TFDataScope():
+            return layer.augment_images(images, parameters)
+
+    return apply
+
+
 def _flip(layers, rate=0.5, mode="horizontal"):
     layer = layers.RandomFlip(mode, rate, dtype="float32", seed=1)
 
@@ -104,7 +116,7 @@ def _flip(layers, rate=0.5, mode="horizontal"):
             "flip_verticals": tf.broadcast_to(down, shape),
         }
 
-    return Augmentation(draw, layer.augment_images)
+    return Augmentation(draw, _carry_out(layer))
 
 
 def _crop(layers, padding=None, fill_mode="reflect"):
@@ -124,7 +136,7 @@ def _crop(layers, padding=None, fill_mode="reflect"):
             "height_translations": pixels[:, :1] / height,
             "width_translations": pixels[:, 1:] / width,
         }
-        return layer.augment_images(images, shifts)
+        return _carry_out(layer)(images, shifts)
 
     return Augmentation(draw, apply)
 
@@ -141,7 +153,7 @@ def _translate(layers, factor=0.1, fill_mode="constant"):
             "width_translations": _draw(seed, 1, (batch_size, 1), low, high),
         }
 
-    return Augmentation(draw, layer.augment_images)
+    return Augmentation(draw, _carry_out(layer))
 
 
 def _rotate(layers, factor=0.05, fill_mode="constant"):
@@ -183,7 +195,7 @@ def _zoom(layers, factor=0.1, fill_mode="constant"):
         zooms = _draw(seed, 0, (batch_size, 1), 1 + low, 1 + high)
         return {"height_zooms": zooms, "width_zooms": zooms}
 
-    return Augmentation(draw, layer.augment_images)
+    return Augmentation(draw, _carry_out(layer))
 
 
 def _brightness(layers, factor=0.2):
@@ -192,7 +204,7 @@ def _brightness(layers, factor=0.2):
     def draw(batch_size, seed):
         return _draw(seed, 0, (batch_size, 1, 1, 1), *_pair(factor))
 
-    return Augmentation(draw, layer.augment_images)
+    return Augmentation(draw, _carry_out(layer))
 
 
 def _contrast(layers, factor=0.2):
@@ -202,7 +214,7 @@ def _contrast(layers, factor=0.2):
     def draw(batch_size, seed):
         return _draw(seed, 0, (batch_size, 1, 1, 1), 1 + low, 1 + high)
 
-    return Augmentation(draw, layer.augment_images)
+    return Augmentation(draw, _carry_out(layer))
 
 
 def _saturation(layers, factor=(0.4, 0.6)):
@@ -211,7 +223,7 @@ def _saturation(layers, factor=(0.4, 0.6)):
     def draw(batch_size, seed):
         return _draw(seed, 0, (batch_size,), *factor)
 
-    return Augmentation(draw, _in_colour("saturation", layer.augment_images))
+    return Augmentation(draw, _in_colour("saturation", _carry_out(layer)))
 
 
 def _hue(layers, factor=0.05):
@@ -220,7 +232,7 @@ def _hue(layers, factor=0.05):
     def draw(batch_size, seed):
         return _draw(seed, 0, (batch_size,), -factor / 2, factor / 2)
 
-    return Augmentation(draw, _in_colour("hue", layer.augment_images))
+    return Augmentation(draw, _in_colour("hue", _carry_out(layer)))
 
 
 def _in_colour(name, apply):

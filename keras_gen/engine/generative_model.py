@@ -20,6 +20,22 @@ class Batch(typing.NamedTuple):
     y: typing.Any = None
 
 
+class Signature(typing.NamedTuple):
+    """One function of a served model.
+
+    Attributes:
+        fn: Function of tensors, one for each input, that returns one tensor
+            or a sequence of tensors.
+        inputs: Dictionary from the name of each input to its shape, with
+            `None` for the batch, or to a pair of shape and dtype.
+        outputs: Names of the outputs.
+    """
+
+    fn: typing.Callable
+    inputs: dict
+    outputs: tuple[str, ...]
+
+
 class _CountEpochs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.model.epochs_seen.assign_add(1)
@@ -376,6 +392,17 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         )
 
     # ---- Inference --------------------------------------------------------
+
+    def signatures(self) -> dict[str, Signature]:
+        """The functions that `keras_gen.serving.export` puts in a SavedModel.
+
+        `"serving_default"` is `model(inputs)`.
+        """
+        raise TypeError(f"{type(self).__name__} names no `signatures`.")
+
+    def served_networks(self) -> list[keras.layers.Layer]:
+        """The networks whose weights the served functions use."""
+        return [self]
 
     def run_batched(self, fn, *arrays, batch_size: int = 256):
         """Applies `fn` to slices of arrays and joins the results.

@@ -19,7 +19,7 @@ def gradient_norm(gradients, epsilon=1e-12):
 
 
 def gradient_penalty(norms, target=1.0, one_sided=False):
-    """`E[(norm / target - 1)^2]`, or of `max(0, norm / target - 1)`.
+    """`E[(norm / target - 1)^2]`, or `E[max(0, norm / target - 1)^2]`.
 
     Args:
         norms: Tensor of shape `(batch,)`, from `gradient_norm`.

@@ -56,6 +56,17 @@ def test_augmentations_obey_the_law(augment):
     np.testing.assert_array_equal(np.concatenate(shards, axis=1), whole)
 
 
+@pytest.mark.parametrize("augment", ["brightness", noise])
+def test_draws_differ_between_steps_and_epochs(augment):
+    alike = tf.data.Dataset.from_tensors(
+        {"image": np.full((4, 4, 1), 99, "uint8")}
+    ).repeat(40)
+    made = data.pipeline(alike, 10, augment=(augment,))
+    batches = take(made, 12)
+    for first, second in itertools.combinations(batches, 2):
+        assert np.abs(first - second).max() > 1e-3
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_each_augmentation_is_a_function_of_its_seed(name):
     augmentation = data.augmentation(name)

@@ -5,7 +5,7 @@ from keras_gen import data
 from keras_gen.metrics import DigitsClassifier, digits_classifier
 from keras_gen.metrics.digits_classifier import build_lenet, to_network_size
 
-EPOCHS = 3
+EPOCHS = 2
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,7 @@ def untrained(monkeypatch):
 
 
 def test_learns_digits_quickly(classifier, test_set):
+    # Measured: 0.939 to 0.949 on the three backends; chance is 0.1.
     assert classifier.accuracy(*test_set) > 0.9
 
 

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_gen.engine import (
     GenerativeModel,
+    Signature,
     averaged_copy,
     noise,
     update_average,
@@ -158,7 +159,11 @@ class AdversarialModel(GenerativeModel):
         )
 
     def signatures(self):
-        return {"serving_default": (self.call, {"z": (None, self.latent_dim)})}
+        z = {"z": (None, self.latent_dim)}
+        return {"serving_default": Signature(self.call, z, ("samples",))}
+
+    def served_networks(self):
+        return [self.sampler]
 
 
 def check_generator(generator, image_shape):

@@ -165,11 +165,15 @@ class DCGAN(AdversarialModel):
                 f"Received: kernel_size={kernel_size}."
             )
         height, width, _ = self.image_shape
-        if height != width or power_of_two_pyramid(height)[1] == 0:
+        given = generator is not None and discriminator is not None
+        if not given and (
+            height != width or power_of_two_pyramid(height)[1] == 0
+        ):
             raise ValueError(
                 "`image_shape` must be square with an even side of at least "
                 f"8. Received: image_shape={self.image_shape}. Pad or resize "
-                "the images, or pass your own networks for a square shape."
+                "the images, or pass your own `generator` and "
+                "`discriminator`."
             )
         with self.dtype_scope():
             self.generator = generator or dcgan_generator(
@@ -222,8 +226,9 @@ class DCGAN(AdversarialModel):
     def features(self, images, batch_size: int = 256) -> np.ndarray:
         """The discriminator's features, for a linear classifier.
 
-        Each convolution's activations are max-pooled to a grid of 4x4 (or
-        the nearest that divides), flattened and joined.
+        Each convolution's activations are max-pooled to a grid of 4x4,
+        flattened and joined. Where 4 does not divide a side, the windows
+        overlap by a pixel.
 
         Args:
             images: Array of shape `(n, *image_shape)`.
@@ -249,6 +254,14 @@ class DCGAN(AdversarialModel):
 
 
 def _pool_to_grid(x, side=4):
-    size = max(x.shape[1] // side, 1)
-    pooled = ops.max_pool(at_least_float32(x), size, strides=size)
-    return ops.reshape(pooled, (ops.shape(x)[0], -1))
+    x = at_least_float32(x)
+    for axis in (1, 2):
+        size = x.shape[axis]
+        count = min(side, size)
+        lines = ops.moveaxis(x, axis, 0)
+        windows = [
+            lines[i * size // count : -(-(i + 1) * size // count)]
+            for i in range(count)
+        ]
+        x = ops.stack([ops.max(w, axis=0) for w in windows], axis=axis)
+    return ops.reshape(x, (ops.shape(x)[0], -1))

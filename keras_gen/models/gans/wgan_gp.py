@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gen.engine import noise
+from keras_gen.engine import Signature, noise
 from keras_gen.losses import adversarial, penalties
 from keras_gen.models.gans.adversarial import AdversarialModel, check_generator
 from keras_gen.models.gans.wgan_gp_networks import WIDTHS, networks
@@ -38,9 +38,10 @@ class WGANGP(AdversarialModel):
         image_shape: Tuple. The shape of an example.
         latent_dim: Integer. The number of latent variables.
         architecture: The networks of one of the paper's experiments:
-            `"resnet"` (32x32), `"deep_resnet"` (64x64), `"conv"` (28x28,
-            values in [0, 1]; the others make images in [-1, 1]), `"mlp"`
-            (points) or `"text"` (one-hot characters).
+            `"resnet"` (32x32), `"deep_resnet"` (64x64; both make images in
+            [-1, 1]), `"conv"` (28x28, values in [0, 1]), `"mlp"` (points),
+            for which the paper sets `latent_dim=2, penalty_weight=0.1`, or
+            `"text"` (one-hot characters), with `critic_steps=10`.
         width: Integer. Filters or units of the narrowest hidden layers.
             Defaults to the paper's.
         num_classes: Integer or `None`. If given, the model is trained with
@@ -113,7 +114,8 @@ class WGANGP(AdversarialModel):
         self.one_sided = one_sided
         self.critic_class_weight = critic_class_weight
         self.generator_class_weight = generator_class_weight
-        self.value_range = (0.0, 1.0) if architecture == "conv" else (-1.0, 1.0)
+        unit = architecture in ("conv", "text")
+        self.value_range = (0.0, 1.0) if unit else (-1.0, 1.0)
         if generator is None or critic is None:
             with self.dtype_scope():
                 built = networks(
@@ -291,12 +293,10 @@ class WGANGP(AdversarialModel):
             "z": (None, self.latent_dim),
             "labels": ((None,), "int32"),
         }
-        return {
-            "serving_default": (
-                lambda z, labels: self((z, labels)),
-                inputs,
-            )
-        }
+        conditional = Signature(
+            lambda z, labels: self.call((z, labels)), inputs, ("samples",)
+        )
+        return {"serving_default": conditional}
 
 
 def cross_entropy(labels, logits):

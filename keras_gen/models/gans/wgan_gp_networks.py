@@ -22,8 +22,10 @@ from keras_gen.layers.residual_blocks import (
 WIDTHS = {"resnet": 128, "deep_resnet": 64, "conv": 64, "mlp": 512, "text": 512}
 
 
-def convolve(x, filters, kernel_size, use_bias=True):
+def convolve(x, filters, kernel_size, use_bias=True, gain=None):
     """Convolution with the official code's weights, larger inside blocks."""
+    if gain is None:
+        gain = 2.0 if kernel_size > 1 else 1.0
     area = kernel_size**2
     return layers.Conv2D(
         filters,
@@ -31,17 +33,15 @@ def convolve(x, filters, kernel_size, use_bias=True):
         padding="same",
         use_bias=use_bias,
         kernel_initializer=scaled_uniform(
-            x.shape[-1] * area,
-            filters * area,
-            gain=2.0 if kernel_size > 1 else 1.0,
+            x.shape[-1] * area, filters * area, gain
         ),
     )(x)
 
 
-def to_images(x, channels):
+def to_images(x, channels, gain):
     """Batch norm, ReLU, convolution and tanh at the end of a ResNet."""
     x = layers.ReLU()(BatchNormalization()(x))
-    x = layers.Conv2D(channels, 3, padding="same")(x)
+    x = convolve(x, channels, 3, gain=gain)
     return layers.Activation("tanh", dtype="float32")(x)
 
 
@@ -64,7 +64,8 @@ def resnet_generator(shape, latent_dim, width, num_classes):
     x = layers.Reshape((4, 4, width))(x)
     for _ in range(3):
         x = residual_block_up(x, width, normalize, convolve)
-    return keras.Model(inputs, to_images(x, shape[-1]), name="generator")
+    images = to_images(x, shape[-1], gain=1.0)
+    return keras.Model(inputs, images, name="generator")
 
 
 def resnet_critic(shape, width, num_classes):
@@ -89,13 +90,14 @@ def deep_resnet_generator(shape, latent_dim, width):
             convolve,
             first_bias=False,
         )
-    return keras.Model(z, to_images(x, shape[-1]), name="generator")
+    images = to_images(x, shape[-1], gain=2.0)
+    return keras.Model(z, images, name="generator")
 
 
 def deep_resnet_critic(shape, width):
     """64x64: four down-blocks with layer normalization."""
     images = keras.Input(shape)
-    x = convolve(images, width, 3)
+    x = convolve(images, width, 3, gain=1.0)
     for factor in (2, 4, 8, 8):
         x = residual_block_down(
             x,
@@ -166,14 +168,23 @@ def mlp(inputs_dim, outputs_dim, width, name):
     return keras.Model(inputs, outputs, name=name)
 
 
+def convolve_1d(x, filters, kernel_size):
+    """Convolution over characters, with the official code's weights."""
+    return layers.Conv1D(
+        filters,
+        kernel_size,
+        padding="same",
+        kernel_initializer=scaled_uniform(
+            x.shape[-1] * kernel_size, filters * kernel_size, gain=2.0
+        ),
+    )(x)
+
+
 def residual_block_1d(x):
     """Two convolutions over five characters, scaled by 0.3."""
-    width = x.shape[-1]
     residual = x
     for _ in range(2):
-        residual = layers.Conv1D(
-            width, 5, padding="same", kernel_initializer="he_uniform"
-        )(layers.ReLU()(residual))
+        residual = convolve_1d(layers.ReLU()(residual), x.shape[-1], 5)
     return layers.Add()([x, layers.Rescaling(0.3)(residual)])
 
 
@@ -184,7 +195,7 @@ def text_generator(shape, latent_dim, width):
     x = layers.Reshape((length, width))(layers.Dense(length * width)(z))
     for _ in range(5):
         x = residual_block_1d(x)
-    x = layers.Conv1D(alphabet, 1)(x)
+    x = convolve_1d(x, alphabet, 1)
     x = layers.Softmax(dtype="float32")(x)
     return keras.Model(z, x, name="generator")
 
@@ -192,7 +203,7 @@ def text_generator(shape, latent_dim, width):
 def text_critic(shape, width):
     """The mirror image of `text_generator`."""
     text = keras.Input(shape)
-    x = layers.Conv1D(width, 1)(text)
+    x = convolve_1d(text, width, 1)
     for _ in range(5):
         x = residual_block_1d(x)
     return critic_heads(text, layers.Flatten()(x))

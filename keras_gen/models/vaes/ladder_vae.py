@@ -26,7 +26,7 @@ import numpy as np
 from keras import layers, ops
 
 from keras_gen.distributions import bernoulli, normal
-from keras_gen.engine import noise
+from keras_gen.engine import Signature, noise
 from keras_gen.layers import BatchNormalization
 from keras_gen.models.vaes.variational import Terms, VariationalModel
 from keras_gen.precision import at_least_float32
@@ -430,10 +430,14 @@ class LadderVAE(VariationalModel):
             Array of shape `(n, *input_shape)`.
         """
         return self.run_batched(
-            lambda z: self.ancestors(z, lambda i, shape: ops.zeros(shape)),
+            self.most_likely,
             np.asarray(top, "float32"),
             batch_size=batch_size,
         )
+
+    def most_likely(self, top):
+        """`ancestors` without noise."""
+        return self.ancestors(top, lambda i, shape: ops.zeros(shape))
 
     def layer_divergences(
         self, x, num_samples: int = 1, batch_size: int = 256
@@ -461,14 +465,22 @@ class LadderVAE(VariationalModel):
         return values.mean(axis=0)
 
     def signatures(self):
-        x = {"x": (None, *self.input_shape)}
-
-        def encode(x):
-            means = self.encode_step(x)
-            return {f"z_{i + 1}": mean for i, mean in enumerate(means)}
-
+        signatures = super().signatures()
+        latents = range(1, len(self.latent_dims) + 1)
         return {
-            "serving_default": (self.call, x),
-            "encode": (encode, x),
-            "decode": (self.decode_step, {"z": (None, self.latent_dims[0])}),
+            **signatures,
+            "encode": signatures["encode"]._replace(
+                outputs=tuple(f"z_{i}" for i in latents)
+            ),
+            "decode": signatures["decode"]._replace(
+                inputs={"z_1": (None, self.latent_dims[0])}
+            ),
+            "decode_top": Signature(
+                self.most_likely,
+                {f"z_{latents[-1]}": (None, self.latent_dims[-1])},
+                ("x",),
+            ),
         }
+
+    def served_networks(self):
+        return [self]

@@ -291,14 +291,6 @@ class VAE(VariationalModel):
         """
         return -self.elbo(x, num_samples)["elbo"]
 
-    def signatures(self):
-        x = {"x": (None, *self.input_shape)}
-        return {
-            "serving_default": (self.call, x),
-            "encode": (self.encode_step, x),
-            "decode": (self.decode_step, {"z": (None, self.latent_dim)}),
-        }
-
 
 def require_option(name, value, options):
     """Raises unless `value` is one of `options`."""

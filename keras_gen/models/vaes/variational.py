@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gen.engine import GenerativeModel
+from keras_gen.engine import GenerativeModel, Signature
 
 
 class Terms(typing.NamedTuple):
@@ -144,9 +144,8 @@ class VariationalModel(GenerativeModel):
             batch_size: Integer.
 
         Returns:
-            Dictionary of arrays of shape `(n,)`, in nats: `elbo` (the sum
-            of the other two's difference), `log_likelihood` and
-            `kl_divergence`.
+            Dictionary of arrays of shape `(n,)`, in nats: `log_likelihood`,
+            `kl_divergence` and their difference `elbo`.
         """
 
         def step(x):
@@ -267,6 +266,18 @@ class VariationalModel(GenerativeModel):
             codes[row, :, dim] = values
         images = self.decode(codes.reshape(-1, self.latent_dim))
         return images.reshape(len(dims), len(values), *images.shape[1:])
+
+    def signatures(self):
+        x = {"x": (None, *self.input_shape)}
+        z = {"z": (None, self.latent_dim)}
+        return {
+            "serving_default": Signature(self.call, x, ("reconstruction",)),
+            "encode": Signature(self.encode_step, x, ("mean", "log_variance")),
+            "decode": Signature(self.decode_step, z, ("x",)),
+        }
+
+    def served_networks(self):
+        return [self.encoder, self.decoder]
 
     def checked(self, x) -> np.ndarray:
         """`x` as a float32 array, if it has the model's shape."""

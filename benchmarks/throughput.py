@@ -1,0 +1,311 @@
+"""Steps per second of `fit`, against a loop written by hand without Keras.
+
+```
+KERAS_BACKEND=torch python benchmarks/throughput.py --model dcgan
+```
+
+Both sides train the same networks with the same losses and optimizers on the
+same NumPy array, shuffled, and report the mean losses of an epoch. A round is
+an epoch; the rounds of the two sides alternate, so that whatever else the
+machine does meets both. Compilation is outside the rounds and reported by
+itself. `--check` compares the losses of the two sides instead, from the same
+weights, batches and noise.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import importlib
+import json
+import os
+import pathlib
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+
+import keras_gen  # noqa: E402
+from keras_gen.engine import noise as engine_noise  # noqa: E402
+
+
+def build_vae():
+    model = keras_gen.VAE(input_shape=(784,), latent_dim=20, seed=0)
+    return model, keras.optimizers.Adam(1e-3)
+
+
+def build_dcgan():
+    model = keras_gen.DCGAN((28, 28, 1), base_filters=32, seed=0)
+    return model, None
+
+
+def build_wgan_gp():
+    model = keras_gen.WGANGP((28, 28, 1), architecture="conv", width=32, seed=0)
+    return model, None
+
+
+@dataclasses.dataclass
+class Case:
+    """A model, its batch, and the sizes that the hand-written one needs."""
+
+    build: Callable
+    networks: tuple[str, ...]
+    shape: tuple[int, ...]
+    batch_size: int
+    sizes: dict[str, int]
+
+
+CASES = {
+    "vae": Case(
+        build_vae,
+        ("encoder", "decoder"),
+        (784,),
+        100,
+        {"pixels": 784, "hidden": 500, "latent": 20},
+    ),
+    "dcgan": Case(
+        build_dcgan,
+        ("generator", "discriminator"),
+        (28, 28, 1),
+        64,
+        {"latent": 100, "width": 32},
+    ),
+    "wgan_gp": Case(
+        build_wgan_gp,
+        ("generator", "critic"),
+        (28, 28, 1),
+        5 * 50,
+        {"latent": 128, "width": 32, "critic_steps": 5},
+    ),
+}
+
+
+class Sides:
+    """Our model and the hand-written loop, from the same weights."""
+
+    def __init__(self, case, jit_compile, run_eagerly=False):
+        self.case = case
+        self.model, optimizer = case.build()
+        self.model.compile(
+            optimizer, jit_compile=jit_compile, run_eagerly=run_eagerly
+        )
+        weights = {
+            name: getattr(self.model, name).get_weights()
+            for name in case.networks
+        }
+        module = importlib.import_module(
+            f"hand_written.{keras.backend.backend()}_loops"
+        )
+        loop = {"VAE": "vae", "DCGAN": "dcgan", "WGANGP": "wgan_gp"}
+        self.loop = module.LOOPS[loop[type(self.model).__name__]](
+            weights, case.sizes, jit_compile is True
+        )
+        self.rng = np.random.default_rng(0)
+
+    def ours(self, x, shuffle=True):
+        history = self.model.fit(
+            x,
+            batch_size=self.case.batch_size,
+            epochs=1,
+            shuffle=shuffle,
+            verbose=0,
+        ).history
+        return {name: values[0] for name, values in history.items()}
+
+    def theirs(self, x):
+        return self.loop.train(self.batches(x))
+
+    def batches(self, x):
+        order = self.rng.permutation(len(x))
+        size = self.case.batch_size
+        for start in range(0, len(x), size):
+            yield x[order[start : start + size]]
+
+
+def data(case, steps):
+    rng = np.random.default_rng(1)
+    shape = (steps * case.batch_size, *case.shape)
+    return rng.random(shape, dtype="float32")
+
+
+def timed(fn, *args):
+    start = time.perf_counter()
+    result = fn(*args)
+    return time.perf_counter() - start, result
+
+
+@contextlib.contextmanager
+def recorded_noise():
+    """Collects the random draws of an uncompiled step, in their order."""
+    draws = []
+    originals = {name: getattr(engine_noise, name) for name in DRAWS}
+
+    def recording(draw):
+        def recorded(*args, **kwargs):
+            value = draw(*args, **kwargs)
+            draws.append(keras.ops.convert_to_numpy(value))
+            return value
+
+        return recorded
+
+    for name, draw in originals.items():
+        setattr(engine_noise, name, recording(draw))
+    try:
+        yield draws
+    finally:
+        for name, draw in originals.items():
+            setattr(engine_noise, name, draw)
+
+
+DRAWS = ("normal", "uniform")
+
+
+def check(case, steps, rtol):
+    """Compares the losses of both sides after each of a few steps."""
+    sides = Sides(case, jit_compile="auto", run_eagerly=True)
+    x = data(case, steps)
+    for step, start in enumerate(range(0, len(x), case.batch_size)):
+        batch = x[start : start + case.batch_size]
+        with recorded_noise() as draws:
+            ours = sides.ours(batch, shuffle=False)
+        theirs = sides.loop.update(batch, draws)
+        print(f"step {step + 1}")
+        for name in sorted(ours):
+            print(f"  {name:22} {ours[name]:14.7f} {theirs[name]:14.7f}")
+        np.testing.assert_allclose(
+            [theirs[name] for name in ours], list(ours.values()), rtol=rtol
+        )
+    print(f"The losses of {steps} steps agree (rtol={rtol}).")
+
+
+def compare(case, rounds, steps, jit_compile):
+    """Alternates rounds of both sides; returns what was measured."""
+    sides = Sides(case, jit_compile)
+    x = data(case, steps)
+    start = {
+        "ours": timed(sides.ours, x[: 2 * case.batch_size])[0],
+        "theirs": timed(sides.theirs, x[: 2 * case.batch_size])[0],
+    }
+    print("first two steps, compilation included:")
+    for side, seconds in start.items():
+        print(f"  {side:7} {seconds:8.2f} s")
+    for side in (sides.ours, sides.theirs):
+        side(x[: max(5, steps // 10) * case.batch_size])
+    rates = {"ours": [], "theirs": []}
+    print("steps per second:\n  round      ours    theirs     ratio")
+    for index in range(rounds):
+        seconds = {}
+        names = list(rates) if index % 2 == 0 else list(rates)[::-1]
+        for side in names:
+            seconds[side], losses = timed(getattr(sides, side), x)
+            if not all(map(np.isfinite, losses.values())):
+                raise FloatingPointError(f"{side}: {losses}")
+        ours, theirs = (steps / seconds[side] for side in rates)
+        rates["ours"].append(ours)
+        rates["theirs"].append(theirs)
+        print(
+            f"  {index + 1:5} {ours:9.2f} {theirs:9.2f} {ours / theirs:9.3f}",
+            flush=True,
+        )
+    ratios = [
+        ours / theirs
+        for ours, theirs in zip(rates["ours"], rates["theirs"], strict=True)
+    ]
+    medians = {side: statistics.median(r) for side, r in rates.items()}
+    ratio = statistics.median(ratios)
+    print(
+        f"  median {medians['ours']:8.2f} {medians['theirs']:9.2f} {ratio:9.3f}"
+    )
+    return {
+        "first_two_steps_seconds": start,
+        "steps_per_second": rates,
+        "median_steps_per_second": medians,
+        "ratios": ratios,
+        "median_ratio": ratio,
+    }
+
+
+def surroundings():
+    backend = keras.backend.backend()
+    if backend == "torch":
+        import torch
+
+        device = (
+            torch.cuda.get_device_name()
+            if torch.cuda.is_available()
+            else f"cpu, {torch.get_num_threads()} threads"
+        )
+    elif backend == "jax":
+        import jax
+
+        device = str(jax.devices()[0])
+    else:
+        import tensorflow as tf
+
+        device = tf.config.list_logical_devices()[-1].name
+    return {
+        "backend": backend,
+        "version": importlib.import_module(backend).__version__,
+        "keras": keras.__version__,
+        "device": device,
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", choices=list(CASES), default="dcgan")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument(
+        "--jit-compile",
+        choices=["true", "false", "auto"],
+        default="auto",
+        help="for our side; `true` also compiles the other by XLA "
+        "(TensorFlow) or by torch.compile (PyTorch)",
+    )
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--rtol", type=float, default=1e-3)
+    parser.add_argument(
+        "--output", type=pathlib.Path, default=ROOT / "runs" / "benchmarks"
+    )
+    options = parser.parse_args()
+    keras.utils.set_random_seed(0)
+    case = CASES[options.model]
+    if options.check:
+        check(case, min(options.steps, 5), options.rtol)
+        return
+    jit_compile = {"true": True, "false": False, "auto": "auto"}
+    facts = surroundings()
+    print(options.model, facts)
+    measured = compare(
+        case, options.rounds, options.steps, jit_compile[options.jit_compile]
+    )
+    options.output.mkdir(parents=True, exist_ok=True)
+    name = f"throughput-{options.model}-{facts['backend']}"
+    path = options.output / f"{name}-jit-{options.jit_compile}.json"
+    path.write_text(
+        json.dumps(
+            {
+                "model": options.model,
+                "jit_compile": options.jit_compile,
+                "batch_size": case.batch_size,
+                "steps": options.steps,
+                **facts,
+                **measured,
+            },
+            indent=2,
+        )
+    )
+    print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,318 @@
+"""What all recipes share: options, data, resuming, pictures, export."""
+
+import dataclasses
+import json
+import pathlib
+import time
+from collections.abc import Callable
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import tyro
+
+import keras_gen
+from keras_gen import callbacks, data, metrics, serving
+
+
+@dataclasses.dataclass
+class Options:
+    """The options of every recipe. What is not given follows the preset."""
+
+    preset: Literal["smoke", "small", "paper"] = "small"
+    """smoke: a minute, to see that all works. small: some minutes on two
+    cores. paper: the paper's run, for a GPU."""
+    dataset: str | None = None
+    """An embedded data set (digits, sprites) or one of TensorFlow Datasets."""
+    data_dir: str | None = None
+    """The folder of TensorFlow Datasets."""
+    epochs: int | None = None
+    """Epochs in all, those before a resumption included."""
+    steps_per_epoch: int | None = None
+    """Training steps in each epoch. Defaults to one pass over the data."""
+    batch_size: int | None = None
+    """Examples in each update."""
+    augment: tuple[str, ...] = ()
+    """Random changes made to the images, such as flip or crop."""
+    seed: int = 0
+    """All randomness follows from it."""
+    output_dir: str = "runs"
+    """Where the run's folder is made."""
+    export_dir: str = "saved_models"
+    """Where the SavedModel is exported, under the recipe's name."""
+    resume: bool = False
+    """Go on from the checkpoint in the run's folder, if there is one."""
+    mixed_precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = (
+        "float32"
+    )
+    """The dtype policy of the networks."""
+    jit_compile: Literal["auto", "true", "false"] = "auto"
+    """Whether steps are compiled by XLA or, on PyTorch, by Inductor."""
+    tensorboard: bool = False
+    """Write logs for TensorBoard into the run's folder."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """Defaults of a recipe for one size of run.
+
+    Attributes:
+        epochs: Epochs in all.
+        batch_size: Examples in each update.
+        model: Arguments of the model.
+        steps_per_epoch: Steps of an epoch, or `None` for one pass.
+        dataset: Name of the data set.
+        image_size: The side that images are resized to, or `None`.
+        optimizer: Function that makes the optimizer, or `None` for the
+            paper's.
+        num_samples: Samples that are drawn for the metrics.
+        classifier_epochs: Epochs of training for the classifier of digits,
+            if it is not there yet; `None` for all that it takes.
+    """
+
+    epochs: int
+    batch_size: int
+    model: dict[str, Any]
+    steps_per_epoch: int | None = None
+    dataset: str = "digits"
+    image_size: int | None = 28
+    optimizer: Callable | None = None
+    num_samples: int = 2000
+    classifier_epochs: int | None = None
+
+
+class Run:
+    """One run of a recipe: its folder, its data, its training.
+
+    Args:
+        name: The model's name.
+        options: What was given on the command line.
+        presets: Dictionary from each preset's name to its `Preset`.
+        updates: Updates on fresh data in each training step.
+        **pipeline: Arguments of `keras_gen.data.pipeline`.
+    """
+
+    def __init__(self, name, options, presets, updates=1, **pipeline):
+        preset = presets[options.preset]
+        for field in ("epochs", "batch_size", "dataset", "steps_per_epoch"):
+            if getattr(options, field) is None:
+                default = getattr(preset, field)
+                options = dataclasses.replace(options, **{field: default})
+        self.name = name
+        self.options = options
+        self.preset = preset
+        self.folder = pathlib.Path(options.output_dir) / name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.checkpoint = self.folder / "checkpoint.keras"
+        self.pipeline_options = {
+            "image_size": preset.image_size,
+            "seed": options.seed,
+            **pipeline,
+        }
+        keras.utils.set_random_seed(options.seed)
+        keras.config.set_dtype_policy(options.mixed_precision)
+        self.initial_epoch = 0
+        if options.resume:
+            self.initial_epoch = callbacks.read_progress(self.checkpoint).epochs
+        self._keep_config()
+        self.data = self._training_data(updates)
+
+    def _keep_config(self):
+        path = self.folder / "config.json"
+        config = json.loads(json.dumps(dataclasses.asdict(self.options)))
+        config["model"] = json.loads(json.dumps(self.preset.model))
+        config["backend"] = keras.backend.backend()
+        config["keras_gen"] = keras_gen.__version__
+        if self.initial_epoch:
+            kept = json.loads(path.read_text())
+            may_change = ("epochs", "resume", "backend", "tensorboard")
+            changed = {
+                key: (kept.get(key), value)
+                for key, value in config.items()
+                if key not in may_change and kept.get(key) != value
+            }
+            if changed:
+                raise SystemExit(
+                    f"{self.checkpoint} was trained with other options: "
+                    f"{changed} (kept, given). Give the same ones, or start "
+                    "anew without --resume or with another --output-dir."
+                )
+        path.write_text(json.dumps(config, indent=2) + "\n")
+
+    def load(self, split):
+        """The data set of the run, unbatched."""
+        return data.load(
+            self.options.dataset, split, data_dir=self.options.data_dir
+        )
+
+    def _training_data(self, updates):
+        """The batches, from where the run begins or goes on."""
+        options = self.options
+        arguments = {
+            **self.pipeline_options,
+            "batch_size": options.batch_size * updates,
+            "augment": options.augment,
+        }
+        dataset = self.load("train")
+        one_pass = data.pipeline(dataset, **arguments)
+        self.steps_per_epoch = (
+            options.steps_per_epoch or one_pass.steps_per_epoch
+        )
+        passes, batches = divmod(
+            self.initial_epoch * self.steps_per_epoch, one_pass.steps_per_epoch
+        )
+        stream = data.pipeline(dataset, start_epoch=passes, **arguments)
+        return stream.dataset.skip(batches)
+
+    def images(self, split, limit):
+        """The first images of a split, as an array in the model's range."""
+        arguments = {**self.pipeline_options, "binarize": None}
+        batch = data.pipeline(
+            self.load(split).take(limit),
+            batch_size=limit,
+            shuffle=False,
+            drop_remainder=False,
+            repeat=False,
+            **arguments,
+        )
+        element = next(iter(batch.dataset.as_numpy_iterator()))
+        return element[0] if isinstance(element, tuple) else element
+
+    @property
+    def image_shape(self):
+        spec = self.data.element_spec
+        spec = spec[0] if isinstance(spec, tuple) else spec
+        return tuple(spec.shape[1:])
+
+    def model(self, build):
+        """The model: from the checkpoint, or built and compiled.
+
+        Args:
+            build: Function of the preset's arguments of the model.
+        """
+        if self.initial_epoch:
+            print(f"Going on from {self.checkpoint}, {self.initial_epoch=}.")
+            return keras_gen.load_model(self.checkpoint)
+        model = build(seed=self.options.seed, **self.preset.model)
+        optimizer = self.preset.optimizer and self.preset.optimizer()
+        jit = {"auto": "auto", "true": True, "false": False}
+        model.compile(optimizer, jit_compile=jit[self.options.jit_compile])
+        return model
+
+    def fit(self, model, extra=(), **grid):
+        """Trains, with checkpoints, a history and pictures of samples.
+
+        Args:
+            model: The compiled model.
+            extra: Further callbacks.
+            **grid: Arguments of `keras_gen.callbacks.SampleGrid`.
+        """
+        hooks = [
+            callbacks.SampleGrid(self.folder / "samples", **grid),
+            *extra,
+            callbacks.HistoryCSV(
+                self.folder / "history.csv", self.initial_epoch, self.checkpoint
+            ),
+            callbacks.Checkpoint(self.checkpoint),
+        ]
+        if self.options.tensorboard:
+            hooks.append(
+                keras.callbacks.TensorBoard(str(self.folder / "tensorboard"))
+            )
+        start = time.perf_counter()
+        model.fit(
+            self.data,
+            epochs=self.options.epochs,
+            initial_epoch=self.initial_epoch,
+            steps_per_epoch=self.steps_per_epoch,
+            callbacks=hooks,
+        )
+        self.seconds = time.perf_counter() - start
+
+    def digit_metrics(self, model):
+        """Judges samples by a classifier of digits, where there is one."""
+        dataset = self.options.dataset
+        if dataset not in ("mnist", "digits"):
+            print(f"No classifier of digits applies to {dataset!r}.")
+            return {}
+        classifier = metrics.DigitsClassifier.get(
+            dataset,
+            self.options.data_dir,
+            epochs=self.preset.classifier_epochs,
+            verbose=2,
+        )
+        return metrics.evaluate_generator(
+            model,
+            self.images("test", 10_000),
+            classifier,
+            num_samples=self.preset.num_samples,
+            value_range=self.pipeline_options.get("value_range", (0.0, 1.0)),
+            real_value_range=self.pipeline_options.get(
+                "value_range", (0.0, 1.0)
+            ),
+        )
+
+    def finish(self, model, results):
+        """Writes the metrics, exports the model and says where all is."""
+        results = {
+            **results,
+            "training_seconds": round(self.seconds, 1),
+            "epochs": self.options.epochs,
+            "steps_per_epoch": self.steps_per_epoch,
+            "backend": keras.backend.backend(),
+            "seed": self.options.seed,
+        }
+        path = self.folder / "metrics.json"
+        path.write_text(json.dumps(results, indent=2, default=float) + "\n")
+        version = serving.next_version(
+            pathlib.Path(self.options.export_dir) / self.name
+        )
+        serving.export(model, version)
+        difference = serving.verify(model, version)
+        for key, value in results.items():
+            if isinstance(value, float | np.floating):
+                print(f"{key:>28}  {value:.4f}")
+        print(
+            f"Samples     {self.folder / 'samples'}, "
+            f"{self.folder / 'samples.gif'}\n"
+            f"Metrics     {path}\n"
+            f"History     {self.folder / 'history.csv'}\n"
+            f"Checkpoint  {self.checkpoint}\n"
+            f"SavedModel  {version} (differs from the model by at most "
+            f"{difference:.1e})"
+        )
+
+
+def likelihoods(run, model, num_samples, limit=1000):
+    """The bounds of a variational model on held-out, binarised images.
+
+    Args:
+        run: The `Run`.
+        model: The trained model.
+        num_samples: Draws for the importance-weighted bound.
+        limit: Examples for the importance-weighted bounds; the ELBO is that
+            of the whole test set.
+
+    Returns:
+        Dictionary of means in nats.
+    """
+    rng = np.random.default_rng(0)
+    grey = run.images("test", 10_000)
+    x = (rng.uniform(size=grey.shape) < grey).astype("float32")
+    parts = model.elbo(x)
+    results = {
+        "negative_elbo": -parts["elbo"].mean(),
+        "kl_divergence": parts["kl_divergence"].mean(),
+        "reconstruction_loss": -parts["log_likelihood"].mean(),
+        "test_examples": len(x),
+        "importance_examples": min(limit, len(x)),
+    }
+    for draws in sorted({1, 10, num_samples}):
+        bound = model.log_likelihood(x[:limit], draws)
+        results[f"negative_log_likelihood_{draws}"] = -bound.mean()
+    return results
+
+
+def parse(options: type[Options]) -> Options:
+    """The options from the command line."""
+    return tyro.cli(options, description=options.__doc__)

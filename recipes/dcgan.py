@@ -1,0 +1,59 @@
+"""Trains a DCGAN.
+
+    KERAS_BACKEND=jax python recipes/dcgan.py
+    KERAS_BACKEND=jax python recipes/dcgan.py --preset paper --data-dir DIR
+
+The paper's run is on bedrooms of LSUN at 64x64 pixels.
+"""
+
+import dataclasses
+
+import common
+import keras_gen
+
+DIGITS = {"kernel_size": 5, "latent_distribution": "uniform"}
+
+PRESETS = {
+    "smoke": common.Preset(
+        epochs=2,
+        steps_per_epoch=20,
+        batch_size=32,
+        model={**DIGITS, "base_filters": 8},
+        num_samples=500,
+        classifier_epochs=2,
+    ),
+    "small": common.Preset(
+        epochs=10,
+        steps_per_epoch=300,
+        batch_size=64,
+        model={**DIGITS, "base_filters": 32},
+        num_samples=5000,
+    ),
+    "paper": common.Preset(
+        epochs=5,
+        batch_size=128,
+        model={},
+        dataset="lsun/bedroom",
+        image_size=64,
+    ),
+}
+
+
+@dataclasses.dataclass
+class Options(common.Options):
+    """Trains a deep convolutional generative adversarial network."""
+
+
+def main(options: Options) -> None:
+    value_range = keras_gen.DCGAN.value_range
+    run = common.Run("dcgan", options, PRESETS, value_range=value_range)
+    model = run.model(
+        lambda **settings: keras_gen.DCGAN(run.image_shape, **settings)
+    )
+    model.summary()
+    run.fit(model, value_range=value_range)
+    run.finish(model, run.digit_metrics(model))
+
+
+if __name__ == "__main__":
+    main(common.parse(Options))

@@ -1,0 +1,80 @@
+"""Trains a variational autoencoder.
+
+    KERAS_BACKEND=jax python recipes/vae.py
+    KERAS_BACKEND=jax python recipes/vae.py --latent-dim 2
+
+Images are binarised anew at each use. The small preset trains with Adam; the
+paper's Adagrad, its batch and its nets are those of `--preset paper`.
+"""
+
+import dataclasses
+
+import keras
+
+import common
+import keras_gen
+from keras_gen import callbacks
+
+PRESETS = {
+    "smoke": common.Preset(
+        epochs=2,
+        steps_per_epoch=50,
+        batch_size=100,
+        model={"hidden_units": 100},
+        optimizer=lambda: keras.optimizers.Adam(1e-3),
+    ),
+    "small": common.Preset(
+        epochs=5,
+        steps_per_epoch=600,
+        batch_size=100,
+        model={},
+        optimizer=lambda: keras.optimizers.Adam(1e-3),
+    ),
+    "paper": common.Preset(
+        epochs=500,
+        batch_size=100,
+        model={"num_examples": 60_000},
+        dataset="mnist",
+    ),
+}
+
+
+@dataclasses.dataclass
+class Options(common.Options):
+    """Trains a variational autoencoder on binarised images."""
+
+    latent_dim: int = 20
+    """The number of latent variables; 2 for a picture of the plane."""
+    architecture: str = "mlp"
+    """mlp (the paper's) or conv."""
+    importance_samples: int = 100
+    """Draws for the importance-weighted likelihood."""
+
+
+def main(options: Options) -> None:
+    run = common.Run("vae", options, PRESETS, binarize="dynamic")
+    model = run.model(
+        lambda **settings: keras_gen.VAE(
+            run.image_shape,
+            options.latent_dim,
+            architecture=options.architecture,
+            **settings,
+        )
+    )
+    model.summary()
+    examples = run.images("test", 16)
+    pictures = [
+        callbacks.Reconstructions(run.folder / "reconstructions", examples)
+    ]
+    run.fit(model, pictures)
+    if options.latent_dim == 2:
+        grid = model.latent_grid(20).reshape(-1, *run.image_shape)
+        picture = callbacks.image_grid(grid, columns=20, padding=0)
+        callbacks.save_image(run.folder / "latent_grid.png", picture)
+    run.finish(
+        model, common.likelihoods(run, model, options.importance_samples)
+    )
+
+
+if __name__ == "__main__":
+    main(common.parse(Options))

@@ -1,0 +1,277 @@
+"""Settings for every model, small enough that a training step is quick.
+
+Each entry of `SETTINGS` is a model's name, as `keras_gen.list_models()` has
+it, or a name and a variant, as in `"wgan_gp-classes"`.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_gen.layers import BatchNormalization, ConditionalBatchNormalization
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What the contract needs to know about a model.
+
+    Attributes:
+        arguments: Function that returns the constructor's arguments, without
+            `seed`. Networks among them must be made anew in each call.
+        make_batch: Function of a NumPy generator and a number of examples
+            that returns `(x,)` or `(x, y)` for `fit`.
+        make_inputs: Function of the same arguments that returns what
+            `model(inputs)` takes.
+        networks: Function that returns networks of the user's own, as
+            arguments of the constructor. One of them has dropout, so that a
+            state of randomness inside a network is tested as well.
+        updates: Number of updates in a step, for each player that has not
+            one. The largest is the smallest batch.
+        unmoved: For a player, how many of its trainable variables have a
+            gradient that is zero by construction.
+        labels: `"required"`, `"refused"` or `"ignored"`.
+        value_range: The smallest and the largest value of a sample, or
+            `None` where samples are not bounded.
+        wrong_arguments: Pairs of arguments that the constructor must refuse
+            and of the words that its message must contain.
+    """
+
+    arguments: Callable[[], dict]
+    make_batch: Callable
+    make_inputs: Callable
+    networks: Callable[[], dict]
+    updates: dict = dataclasses.field(default_factory=dict)
+    unmoved: dict = dataclasses.field(default_factory=dict)
+    labels: str = "ignored"
+    value_range: tuple | None = None
+    wrong_arguments: tuple = ()
+
+    @property
+    def round_size(self):
+        """The number of examples that one step needs at least."""
+        return max(self.updates.values(), default=1)
+
+
+# ---- Data -----------------------------------------------------------------
+
+
+def uniform(shape, low=0.0, high=1.0):
+    """Batches of one array of uniform numbers."""
+
+    def make_batch(rng, n):
+        return (rng.uniform(low, high, (n, *shape)).astype("float32"),)
+
+    return make_batch
+
+
+def labelled(shape, num_classes, low=-1.0, high=1.0):
+    """Batches of uniform numbers and a class for each example."""
+
+    def make_batch(rng, n):
+        (x,) = uniform(shape, low, high)(rng, n)
+        return x, rng.integers(0, num_classes, n).astype("int32")
+
+    return make_batch
+
+
+def first_of(make_batch):
+    """The inputs of a model that reconstructs what it is trained on."""
+    return lambda rng, n: make_batch(rng, n)[0]
+
+
+def normal(size):
+    """The inputs of a model that generates from latents."""
+    return lambda rng, n: rng.normal(size=(n, size)).astype("float32")
+
+
+def normal_and_labels(size, num_classes):
+    """The inputs of a model that generates from latents and classes."""
+
+    def make_inputs(rng, n):
+        labels = rng.integers(0, num_classes, n).astype("int32")
+        return [normal(size)(rng, n), labels]
+
+    return make_inputs
+
+
+# ---- Networks -------------------------------------------------------------
+
+
+def several_heads(input_shape, sizes, name):
+    """From an example to several vectors, with dropout on the way."""
+    x = inputs = keras.Input(input_shape)
+    x = layers.Dense(5, activation="tanh")(layers.Flatten()(x))
+    x = layers.Dropout(0.3)(x)
+    heads = [layers.Dense(size, activation=a)(x) for size, a in sizes]
+    return keras.Model(inputs, heads, name=name)
+
+
+def to_example(size, shape, activation=None):
+    """From a vector to an example, with a batch normalization."""
+    return keras.Sequential(
+        [
+            keras.Input((size,)),
+            layers.Dense(int(np.prod(shape)), use_bias=False),
+            BatchNormalization(),
+            layers.Reshape(shape),
+            layers.Activation(activation or "linear", dtype="float32"),
+        ]
+    )
+
+
+def to_score(shape):
+    """From an example to one number, with dropout on the way."""
+    return keras.Sequential(
+        [
+            keras.Input(shape),
+            layers.Flatten(),
+            layers.Dense(5),
+            layers.LeakyReLU(0.2),
+            layers.Dropout(0.3),
+            layers.Dense(1),
+        ]
+    )
+
+
+def generator_of_classes(size, shape, num_classes):
+    """From a vector and a class to an example."""
+    z, labels = keras.Input((size,)), keras.Input((), dtype="int32")
+    x = layers.Dense(int(np.prod(shape)))(z)
+    x = ConditionalBatchNormalization(num_classes)(x, labels)
+    x = layers.Activation("tanh", dtype="float32")(layers.Reshape(shape)(x))
+    return keras.Model([z, labels], x)
+
+
+def critic_of_classes(shape, num_classes):
+    """From an example to a score and class logits."""
+    x = examples = keras.Input(shape)
+    x = layers.Dense(8, activation="tanh")(layers.Flatten()(x))
+    return keras.Model(
+        examples, [layers.Dense(1)(x), layers.Dense(num_classes)(x)]
+    )
+
+
+# ---- The table ------------------------------------------------------------
+
+SHAPE = (6, 5, 1)
+
+SETTINGS = {
+    "vae": Settings(
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "latent_dim": 3,
+            "hidden_units": 8,
+            "num_examples": 100,
+        },
+        make_batch=uniform(SHAPE),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {
+            "encoder": several_heads(SHAPE, [(3, None)] * 2, "own"),
+            "decoder": to_example(3, SHAPE),
+        },
+        value_range=(0.0, 1.0),
+        wrong_arguments=(
+            ({"architecture": "rnn"}, ("architecture", "'rnn'", "'mlp'")),
+            ({"likelihood": "cat"}, ("likelihood", "'cat'", "'gaussian'")),
+            ({"estimator": "x"}, ("estimator", "'x'", "'monte_carlo'")),
+            ({"architecture": "conv"}, ("multiples of 4", str(SHAPE))),
+        ),
+    ),
+    "ladder_vae": Settings(
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "latent_dims": (3, 2),
+            "hidden_dims": (8, 6),
+            "warmup_epochs": 3,
+        },
+        make_batch=uniform(SHAPE),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {
+            "encoder": several_heads(
+                SHAPE,
+                [(3, None), (3, "softplus"), (2, None), (2, "softplus")],
+                "own",
+            ),
+            "decoder": to_example(3, SHAPE),
+        },
+        value_range=(0.0, 1.0),
+        wrong_arguments=(
+            ({"hidden_dims": (8,)}, ("latent_dims=(3, 2)", "(8,)")),
+            ({"latent_dims": ()}, ("latent_dims=()", "hidden_dims=(8, 6)")),
+        ),
+    ),
+    "dcgan": Settings(
+        arguments=lambda: {
+            "image_shape": (8, 8, 1),
+            "latent_dim": 3,
+            "base_filters": 4,
+        },
+        make_batch=uniform((8, 8, 1), -1.0, 1.0),
+        make_inputs=normal(3),
+        networks=lambda: {
+            "generator": to_example(3, (8, 8, 1), "tanh"),
+            "discriminator": to_score((8, 8, 1)),
+        },
+        value_range=(-1.0, 1.0),
+        wrong_arguments=(
+            ({"kernel_size": 3}, ("kernel_size=3", "5", "4")),
+            ({"image_shape": (8, 6, 1)}, ("(8, 6, 1)", "square")),
+            (
+                {"latent_distribution": "cauchy"},
+                ("latent_distribution='cauchy'", "'normal'", "'uniform'"),
+            ),
+            (
+                {"generator": to_example(3, (4, 4, 1))},
+                ("(8, 8, 1)", "(4, 4, 1)", "image_shape"),
+            ),
+        ),
+    ),
+    "wgan_gp": Settings(
+        arguments=lambda: {
+            "image_shape": (28, 28, 1),
+            "latent_dim": 3,
+            "architecture": "conv",
+            "width": 2,
+            "critic_steps": 2,
+        },
+        make_batch=uniform((28, 28, 1)),
+        make_inputs=normal(3),
+        networks=lambda: {
+            "generator": to_example(3, (28, 28, 1), "sigmoid"),
+            "critic": to_score((28, 28, 1)),
+        },
+        updates={"critic": 2},
+        # The offset of the score cancels out between real and fake.
+        unmoved={"critic": 1},
+        labels="refused",
+        value_range=(0.0, 1.0),
+        wrong_arguments=(
+            ({"architecture": "vit"}, ("architecture='vit'", "'resnet'")),
+            ({"image_shape": (32, 32, 1)}, ("(28, 28, channels)", "(32, 32")),
+            ({"num_classes": 3}, ("num_classes=3", "'resnet'", "'conv'")),
+        ),
+    ),
+    "wgan_gp-classes": Settings(
+        arguments=lambda: {
+            "image_shape": SHAPE,
+            "latent_dim": 3,
+            "num_classes": 3,
+            "critic_steps": 2,
+            "generator": generator_of_classes(3, SHAPE, 3),
+            "critic": critic_of_classes(SHAPE, 3),
+        },
+        make_batch=labelled(SHAPE, 3),
+        make_inputs=normal_and_labels(3, 3),
+        networks=lambda: {
+            "generator": generator_of_classes(3, SHAPE, 3),
+            "critic": critic_of_classes(SHAPE, 3),
+        },
+        updates={"critic": 2},
+        unmoved={"critic": 1},
+        labels="required",
+        value_range=(-1.0, 1.0),
+    ),
+}

@@ -1,0 +1,142 @@
+import math
+
+import numpy as np
+import pytest
+
+from keras_gen.losses import adversarial
+from tests.numerics import array, double_precision, gradient, tensor
+
+LOGITS = np.linspace(-4.9, 4.9, 15)
+
+
+def sigmoid(x):
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+@pytest.fixture
+def double():
+    with double_precision():
+        yield
+
+
+def value(loss, *logits):
+    return float(array(loss(*map(tensor, logits))))
+
+
+def test_logit_forms_equal_probability_forms(double):
+    real, fake = LOGITS, LOGITS[::-1] * 0.5 + 1.0
+    cases = {
+        adversarial.logistic_discriminator: (
+            (real, fake),
+            -np.mean(np.log(sigmoid(real)))
+            - np.mean(np.log(1.0 - sigmoid(fake))),
+        ),
+        adversarial.non_saturating_generator: (
+            (fake,),
+            -np.mean(np.log(sigmoid(fake))),
+        ),
+        adversarial.minimax_generator: (
+            (fake,),
+            np.mean(np.log(1.0 - sigmoid(fake))),
+        ),
+    }
+    for loss, (logits, expected) in cases.items():
+        np.testing.assert_allclose(value(loss, *logits), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("extreme", [1e4, -1e4])
+def test_logistic_losses_are_finite_at_extreme_logits(extreme):
+    x = np.array([extreme])
+    assert value(adversarial.logistic_discriminator, x, x) == pytest.approx(1e4)
+    cost = max(-extreme, 0.0)
+    assert value(adversarial.non_saturating_generator, x) == pytest.approx(cost)
+    cost = -max(extreme, 0.0)
+    assert value(adversarial.minimax_generator, x) == pytest.approx(cost)
+
+
+def test_logistic_losses_where_the_discriminator_knows_nothing():
+    zeros = np.zeros(7)
+    assert value(
+        adversarial.logistic_discriminator, zeros, zeros
+    ) == pytest.approx(2 * math.log(2), abs=1e-6)
+    assert value(adversarial.non_saturating_generator, zeros) == pytest.approx(
+        math.log(2), abs=1e-6
+    )
+
+
+def test_gradients_by_the_fake_logits(double):
+    s = sigmoid(LOGITS)
+    n = len(LOGITS)
+    np.testing.assert_allclose(
+        gradient(adversarial.non_saturating_generator, LOGITS),
+        -(1.0 - s) / n,
+        atol=1e-9,
+    )
+    np.testing.assert_allclose(
+        gradient(adversarial.minimax_generator, LOGITS), -s / n, atol=1e-9
+    )
+    # Where the discriminator is sure, only one of them still teaches.
+    sure = np.array([-30.0])
+    strong = gradient(adversarial.non_saturating_generator, sure)
+    weak = gradient(adversarial.minimax_generator, sure)
+    assert strong[0] == pytest.approx(-1.0, abs=1e-9)
+    assert abs(weak[0]) < 1e-9
+
+
+def test_minimax_is_a_zero_sum_game(double):
+    fake = LOGITS + 0.3
+    no_real = np.full(3, 1e4)
+    fake_part = value(adversarial.logistic_discriminator, no_real, fake)
+    generator = value(adversarial.minimax_generator, fake)
+    assert generator + fake_part == pytest.approx(0.0, abs=1e-12)
+
+
+def test_the_best_discriminator_of_two_tables(double):
+    counts_p, counts_q = np.array([4, 3, 1]), np.array([1, 2, 5])
+    p, q = counts_p / 8, counts_q / 8
+    mixture = (p + q) / 2
+    divergence = 0.5 * np.sum(p * np.log(p / mixture) + q * np.log(q / mixture))
+
+    def loss(logits):
+        return value(
+            adversarial.logistic_discriminator,
+            np.repeat(logits, counts_p),
+            np.repeat(logits, counts_q),
+        )
+
+    # D* = p / (p + q) has the logit log(p / q).
+    best = np.log(p / q)
+    assert loss(best) == pytest.approx(math.log(4) - 2 * divergence)
+    for shift in np.concatenate([np.eye(3), -np.eye(3)]) * 0.1:
+        assert loss(best + shift) > loss(best)
+
+
+def test_wasserstein_losses():
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(1.0, 1.0, 9), rng.normal(size=4)
+    critic = adversarial.wasserstein_critic
+    assert value(critic, real, fake) == pytest.approx(
+        fake.mean() - real.mean(), abs=1e-6
+    )
+    assert value(critic, real, fake) == pytest.approx(
+        -value(critic, fake, real), abs=1e-6
+    )
+    assert value(critic, real + 5.0, fake + 5.0) == pytest.approx(
+        value(critic, real, fake), abs=1e-5
+    )
+    assert value(critic, real, real) == 0.0
+    assert value(adversarial.wasserstein_generator, fake) == pytest.approx(
+        -fake.mean(), abs=1e-6
+    )
+
+
+def test_losses_of_half_precision_scores_are_float32():
+    # Their sum, 1e6, is beyond the largest float16.
+    scores = np.full(1000, 1000.0, "float16")
+    for loss in (
+        adversarial.wasserstein_generator,
+        adversarial.minimax_generator,
+    ):
+        result = array(loss(scores))
+        assert result.dtype == np.float32
+        assert result == pytest.approx(-1000.0)

@@ -1,0 +1,138 @@
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from keras_gen.engine import backend
+from keras_gen.layers import BatchNormalization
+from keras_gen.losses import penalties
+from tests.numerics import (
+    array,
+    double_precision,
+    gradient,
+    loss_and_gradients,
+    tensor,
+)
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def critic_penalty(critic, points, **options):
+    gradients = backend.gradient(critic, tensor(points))
+    norms = penalties.gradient_norm(gradients)
+    return penalties.gradient_penalty(norms, **options)
+
+
+def test_norms_are_over_all_axes_but_the_first(rng):
+    x = rng.normal(size=(5, 2, 3, 4))
+    norms = array(penalties.gradient_norm(tensor(x)))
+    expected = np.linalg.norm(x.reshape(5, -1), axis=1)
+    np.testing.assert_allclose(norms, expected, rtol=1e-6)
+
+
+def test_a_zero_gradient_has_a_finite_derivative():
+    def penalty(x):
+        return penalties.gradient_penalty(penalties.gradient_norm(x))
+
+    zeros = np.zeros((2, 3))
+    assert float(array(penalty(tensor(zeros)))) == pytest.approx(1.0, abs=1e-5)
+    np.testing.assert_array_equal(gradient(penalty, zeros), zeros)
+
+
+@pytest.mark.parametrize("target", [1.0, 2.0])
+@pytest.mark.parametrize("one_sided", [False, True])
+def test_penalty_of_norms(target, one_sided):
+    norms = np.array([0.25, 1.0, 1.5, 4.0])
+    excess = norms / target - 1.0
+    if one_sided:
+        excess = np.maximum(excess, 0.0)
+    value = penalties.gradient_penalty(tensor(norms), target, one_sided)
+    assert float(array(value)) == pytest.approx(np.mean(excess**2))
+
+
+def test_interpolates_have_one_position_for_each_example(rng):
+    real, fake = rng.normal(size=(2, 4, 3, 3, 2))
+    position = rng.uniform(size=4)
+    points = array(
+        penalties.interpolates(tensor(real), tensor(fake), tensor(position))
+    )
+    for x, y, a, point in zip(real, fake, position, points, strict=True):
+        np.testing.assert_allclose(point, (1 - a) * x + a * y, atol=1e-6)
+    for a, end in ((0.0, real), (1.0, fake)):
+        ends = penalties.interpolates(
+            tensor(real), tensor(fake), tensor(np.full(4, a))
+        )
+        np.testing.assert_allclose(array(ends), end, atol=1e-6)
+
+
+def test_linear_critic(rng):
+    with double_precision():
+        w = rng.normal(size=(6, 1))
+        inputs = keras.Input((6,))
+        critic = keras.Model(inputs, layers.Dense(1)(inputs))
+        critic.layers[-1].kernel.assign(w)
+        norm = np.linalg.norm(w)
+        for points in rng.normal(size=(2, 5, 6)):
+            loss, (by_w, by_b) = loss_and_gradients(
+                lambda points=points: critic_penalty(critic, points),
+                critic.trainable_variables,
+            )
+            assert loss == pytest.approx((norm - 1) ** 2)
+            np.testing.assert_allclose(
+                by_w, 2 * (norm - 1) * w / norm, rtol=1e-9
+            )
+            np.testing.assert_array_equal(by_b, [0.0])
+
+
+@pytest.mark.parametrize("position", [0.0, 0.3, 1.0])
+def test_quadratic_critic(rng, position):
+    real, fake = rng.normal(size=(2, 5, 2, 3))
+    points = penalties.interpolates(
+        tensor(real), tensor(fake), tensor(np.full(5, position))
+    )
+    value = critic_penalty(
+        lambda x: 0.5 * ops.sum(ops.square(x), axis=(1, 2)), points
+    )
+    expected = real + position * (fake - real)
+    norms = np.linalg.norm(expected.reshape(5, -1), axis=1)
+    assert float(array(value)) == pytest.approx(
+        np.mean((norms - 1) ** 2), rel=1e-5
+    )
+
+
+def critics():
+    """The same critic without and with batch normalization."""
+
+    def build(normalise):
+        x = inputs = keras.Input((4,))
+        x = layers.Dense(8, activation="tanh")(x)
+        if normalise:
+            x = BatchNormalization()(x)
+        return keras.Model(inputs, layers.Dense(1)(layers.ReLU()(x)))
+
+    plain, normalised = build(False), build(True)
+    for index in (1, -1):
+        normalised.layers[index].set_weights(plain.layers[index].get_weights())
+    return plain, normalised
+
+
+def test_gradients_of_a_sum_are_those_of_each_example(rng):
+    points = rng.normal(size=(5, 4))
+    plain, normalised = critics()
+
+    def joint_and_single(critic):
+        def score(x):
+            return critic(x, training=True)
+
+        joint = gradient(score, points)
+        single = [gradient(score, point[None]) for point in points]
+        return joint, np.concatenate(single)
+
+    joint, single = joint_and_single(plain)
+    np.testing.assert_allclose(joint, single, atol=1e-6)
+    # Batch normalization makes each score depend on the whole batch.
+    joint, single = joint_and_single(normalised)
+    assert np.abs(joint - single).max() > 0.01

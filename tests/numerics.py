@@ -1,0 +1,83 @@
+"""What tests of formulas share: 64-bit arithmetic and derivatives."""
+
+import contextlib
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gen.engine import backend
+
+
+@contextlib.contextmanager
+def double_precision():
+    """Everything that is created inside computes with 64-bit floats."""
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    on_jax = keras.backend.backend() == "jax"
+    if on_jax:
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
+        if on_jax:
+            jax.config.update("jax_enable_x64", False)
+
+
+def array(x):
+    return ops.convert_to_numpy(x)
+
+
+def tensor(x):
+    return ops.convert_to_tensor(np.asarray(x, keras.config.floatx()))
+
+
+def gradient(fn, x):
+    """Derivative of `sum(fn(x))` at the array `x`."""
+    return array(backend.gradient(fn, tensor(x)))
+
+
+def loss_and_gradients(loss_fn, variables):
+    """A loss and its derivatives by variables, as the engine takes them."""
+
+    def objective():
+        loss = loss_fn()
+        return loss, loss
+
+    loss, gradients = backend.differentiate(objective, list(variables))
+    return float(array(loss)), [array(gradient) for gradient in gradients]
+
+
+def difference_quotients(fn, x, step=1e-5):
+    """Central differences of the scalar `fn` at the array `x`."""
+    x = np.array(x, "float64")
+    result = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        shift = np.zeros_like(x)
+        shift[index] = step
+        above, below = fn(x + shift), fn(x - shift)
+        result[index] = (float(above) - float(below)) / (2 * step)
+    return result
+
+
+def linear(network, kernel, bias=None, layer=-1):
+    """Sets the weights of one dense layer of a network."""
+    dense = network.layers[layer]
+    dense.kernel.assign(np.asarray(kernel, dense.kernel.dtype))
+    if bias is not None:
+        dense.bias.assign(np.asarray(bias, dense.bias.dtype))
+
+
+def randomize(network, seed=0, scale=0.5):
+    """Gives all weights of a network new values, those of norms positive."""
+    rng = np.random.default_rng(seed)
+    for variable in network.weights:
+        values = rng.normal(0.0, scale, variable.shape)
+        if "variance" in variable.path or "gamma" in variable.path:
+            values = np.exp(values)
+        variable.assign(values.astype(keras.config.floatx()))
