@@ -5,6 +5,7 @@ import contextlib
 import keras
 import numpy as np
 from keras import ops
+from keras.src.backend.common import dtypes
 
 from keras_gen.engine import backend
 
@@ -18,6 +19,10 @@ def double_precision():
         import jax
 
         jax.config.update("jax_enable_x64", True)
+    # Except on TensorFlow, Keras rounds the results of many operations to 32
+    # bits, means among them, whatever the type of their inputs.
+    rounded = dtypes.BIT64_TO_BIT32_DTYPE["float64"]
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
     try:
@@ -25,6 +30,7 @@ def double_precision():
     finally:
         keras.config.set_floatx(floatx)
         keras.config.set_dtype_policy(policy)
+        dtypes.BIT64_TO_BIT32_DTYPE["float64"] = rounded
         if on_jax:
             jax.config.update("jax_enable_x64", False)
 

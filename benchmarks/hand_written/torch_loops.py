@@ -168,6 +168,10 @@ class Loop:
             self.losses = torch.compile(self.losses, dynamic=False)
 
     def update(self, x, noise):
+        for optimizer in self.optimizers:
+            if not optimizer.defaults.get("hooked"):
+                optimizer.defaults["hooked"] = True
+                optimizer.register_step_pre_hook(epsilon_of_keras)
         noise = [torch.from_numpy(n).to(self.device) for n in noise]
         values = self.losses(self.to_device(x), noise)
         return dict(zip(self.names, map(float, values), strict=True))
@@ -193,6 +197,18 @@ def adam(network, lr, betas, eps):
     )
 
 
+def epsilon_of_keras(optimizer, *_):
+    """Keras adds epsilon before the bias correction, PyTorch after it.
+
+    It matters where gradients are tiny, as at the first steps; only the
+    comparison of losses needs it.
+    """
+    (group,) = optimizer.param_groups
+    group["t"] = group.get("t", 0) + 1
+    correction = 1.0 - group["betas"][1] ** group["t"]
+    group["eps"] = optimizer.defaults["eps"] / correction**0.5
+
+
 class VAELoop(Loop):
     names = ("loss", "reconstruction_loss", "kl_divergence")
 
@@ -203,6 +219,7 @@ class VAELoop(Loop):
             [*weights["encoder"], *weights["decoder"]],
         )
         self.optimizer = adam(self.vae, 1e-3, (0.9, 0.999), 1e-7)
+        self.optimizers = [self.optimizer]
 
     def draw(self, size):
         shape = (size, self.sizes["latent"])
@@ -239,6 +256,7 @@ class DCGANLoop(Loop):
             adam(network, 2e-4, (0.5, 0.999), 1e-8)
             for network in (self.generator, self.discriminator)
         )
+        self.optimizers = [self.generator_adam, self.discriminator_adam]
 
     def draw(self, size):
         shape = (size, self.sizes["latent"])
@@ -285,6 +303,7 @@ class WGANGPLoop(Loop):
             adam(network, 1e-4, (0.0, 0.9), 1e-7)
             for network in (self.generator, self.critic)
         )
+        self.optimizers = [self.generator_adam, self.critic_adam]
 
     def draw(self, size):
         part = size // self.sizes["critic_steps"]

@@ -321,3 +321,11 @@ def test_refuses_wrong_arguments(tmp_path):
     with pytest.raises(ValueError, match="is not a history"):
         HistoryCSV(tmp_path / "other.csv", initial_epoch=1).on_train_begin()
     assert (tmp_path / "other.csv").read_text() == "name,loss\na,1\n"
+
+
+def test_rows_to_be_done_again_are_dropped_at_once(tmp_path):
+    path = tmp_path / "history.csv"
+    fit(build_model(), [HistoryCSV(path)], epochs=4)
+    before = read_csv(path)
+    HistoryCSV(path, initial_epoch=2).on_train_begin()
+    assert read_csv(path) == before[:3]

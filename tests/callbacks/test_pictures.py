@@ -266,3 +266,11 @@ def test_refuses_what_cannot_be_drawn(tmp_path):
     reconstructions.set_model(Wrong())
     with pytest.raises(ValueError, match="originals' shape"):
         reconstructions.draw()
+
+
+def test_pictures_to_be_drawn_again_are_removed_at_once(tmp_path):
+    fit([SampleGrid(tmp_path, num=4, gif=False)], epochs=4)
+    grid = SampleGrid(tmp_path, num=4, gif=False)
+    grid.on_train_begin()
+    grid.on_epoch_begin(2)
+    assert names(tmp_path) == ["epoch_0001.png", "epoch_0002.png"]

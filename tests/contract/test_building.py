@@ -8,6 +8,7 @@ import pytest
 
 import keras_gen
 from tests.contract.helpers import (
+    QUICK,
     build,
     class_of,
     compiled,
@@ -66,11 +67,11 @@ def test_model_is_built_by_its_constructor(case):
     lines = []
     model.summary(print_fn=lambda line, **_: lines.append(line))
     text = "\n".join(lines)
-    assert type(model).__name__ in text
+    assert f'"{model.name}"' in text
     assert f"{model.count_params():,}" in text
     # Neither a call nor a step makes new state.
     model(inputs_of(case))
-    model.compile(run_eagerly=True)
+    model.compile(**QUICK)
     fit(model, data_of(case, steps=1))
     assert {id(variable) for variable in model.variables} == variables
 
@@ -99,7 +100,7 @@ def test_same_seed_same_model(case):
     assert first != other
 
 
-def test_parts_of_the_same_class_of_randomness_differ(case):
+def test_seed_generators_differ(case):
     """No two seed generators of a model begin with the same state."""
     model = build(case)
     states = [

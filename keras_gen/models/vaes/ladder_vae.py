@@ -23,78 +23,19 @@ import math
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 
 from keras_gen.distributions import bernoulli, normal
 from keras_gen.engine import Signature, noise
-from keras_gen.layers import BatchNormalization
+from keras_gen.models.vaes.ladder_vae_networks import (
+    bottom_up,
+    observation,
+    top_down,
+)
 from keras_gen.models.vaes.variational import Terms, VariationalModel
 from keras_gen.precision import at_least_float32
 
 EPSILON = 1e-5
-
-
-def dense(x, units, batch_norm, bias=0.0):
-    """A dense layer, normalised over the batch; `bias` starts its offset."""
-    x = layers.Dense(
-        units,
-        use_bias=not batch_norm,
-        kernel_initializer="glorot_normal",
-        bias_initializer=keras.initializers.Constant(bias),
-    )(x)
-    if batch_norm:
-        x = BatchNormalization(
-            beta_initializer=keras.initializers.Constant(bias)
-        )(x)
-    return x
-
-
-def mlp(x, units, batch_norm):
-    """Two layers of leaky rectified units."""
-    for _ in range(2):
-        x = layers.LeakyReLU(0.01)(dense(x, units, batch_norm))
-    return x
-
-
-def gaussian_heads(x, latent_dim, batch_norm):
-    """A mean, and a variance that is positive through a softplus."""
-    mean = dense(x, latent_dim, batch_norm)
-    variance = dense(x, latent_dim, batch_norm, bias=1.0)
-    variance = layers.Activation("softplus", dtype="float32")(variance)
-    return mean, variance
-
-
-def bottom_up(input_shape, latent_dims, hidden_dims, only_mu_up, batch_norm):
-    """The deterministic pass: the estimates of all layers, lowest first."""
-    inputs = keras.Input(input_shape)
-    d = layers.Flatten()(inputs)
-    estimates = []
-    for latent_dim, hidden_dim in zip(latent_dims, hidden_dims, strict=True):
-        d = mlp(d, hidden_dim, batch_norm)
-        mean, variance = gaussian_heads(d, latent_dim, batch_norm)
-        estimates += [mean, variance]
-        if only_mu_up:
-            d = mean
-    return keras.Model(inputs, estimates, name="encoder")
-
-
-def top_down(latent_dim_above, latent_dim, hidden_dim, batch_norm, name):
-    """What a layer's sample predicts of the layer below it."""
-    z = keras.Input((latent_dim_above,))
-    h = mlp(z, hidden_dim, batch_norm)
-    return keras.Model(
-        z, list(gaussian_heads(h, latent_dim, batch_norm)), name=name
-    )
-
-
-def observation(input_shape, latent_dim, hidden_dim, batch_norm):
-    """The logits of the observation, from the lowest layer."""
-    z = keras.Input((latent_dim,))
-    h = mlp(z, hidden_dim, batch_norm)
-    logits = layers.Dense(
-        math.prod(input_shape), kernel_initializer="glorot_normal"
-    )(h)
-    return keras.Model(z, layers.Reshape(input_shape)(logits), name="decoder")
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
@@ -177,25 +118,10 @@ class LadderVAE(VariationalModel):
         self.num_samples = num_samples
         self.importance_samples = importance_samples
 
-        def predictions(name):
-            return [
-                top_down(
-                    self.latent_dims[i + 1],
-                    self.latent_dims[i],
-                    hidden_dims[i + 1],
-                    batch_norm,
-                    f"{name}_{i + 1}",
-                )
-                for i in range(len(latent_dims) - 1)
-            ]
-
+        sizes = (self.latent_dims, hidden_dims, batch_norm)
         with self.dtype_scope():
             self.encoder = encoder or bottom_up(
-                self.input_shape,
-                self.latent_dims,
-                hidden_dims,
-                only_mu_up,
-                batch_norm,
+                self.input_shape, *sizes, only_mu_up
             )
             self.decoder = decoder or observation(
                 self.input_shape,
@@ -203,9 +129,9 @@ class LadderVAE(VariationalModel):
                 hidden_dims[0],
                 batch_norm,
             )
-            self.priors = predictions("prior")
+            self.priors = top_down(*sizes, "prior")
             self.predictions = (
-                [] if share_top_down else predictions("prediction")
+                [] if share_top_down else top_down(*sizes, "prediction")
             )
         self.posterior_seed = self.seed_generator("posterior")
         self.prior_seed = self.seed_generator("prior")
@@ -237,10 +163,8 @@ class LadderVAE(VariationalModel):
 
     def estimates(self, x, training=False):
         """`(m^_i, v^_i)` of each layer, the lowest first."""
-        outputs = [
-            at_least_float32(output)
-            for output in self.encoder(x, training=training)
-        ]
+        outputs = self.encoder(x, training=training)
+        outputs = [at_least_float32(output) for output in outputs]
         return [
             (mean, variance + EPSILON)
             for mean, variance in zip(outputs[::2], outputs[1::2], strict=True)
@@ -277,13 +201,11 @@ class LadderVAE(VariationalModel):
             if results:
                 above = results[-1][0]
                 p = self.predict_below(self.priors, above, i, training)
-                predicted = (
-                    p
-                    if self.share_top_down
-                    else self.predict_below(
+                predicted = p
+                if not self.share_top_down:
+                    predicted = self.predict_below(
                         self.predictions, above, i, training
                     )
-                )
                 mean, variance = normal.product(mean, variance, *predicted)
             else:
                 p = (ops.zeros_like(mean), ops.ones_like(variance))
@@ -314,23 +236,11 @@ class LadderVAE(VariationalModel):
         log_likelihood = bernoulli.log_prob(
             tiled, at_least_float32(logits), event_rank=len(self.input_shape)
         )
-        return Terms(
-            *(
-                ops.reshape(term, (num_samples, -1))
-                for term in (
-                    log_likelihood,
-                    log_prior,
-                    log_posterior,
-                    log_posterior - log_prior,
-                )
-            )
-        )
+        divergence = log_posterior - log_prior
+        parts = (log_likelihood, log_prior, log_posterior, divergence)
+        return Terms(*(ops.reshape(part, (num_samples, -1)) for part in parts))
 
     def training_step(self, batch):
-        if self.importance_samples == 1:
-            super().training_step(batch)
-            return
-
         def negative_bound():
             count = self.num_samples * self.importance_samples
             terms = self.terms(batch.x, count, training=True)
@@ -402,9 +312,9 @@ class LadderVAE(VariationalModel):
             Array of shape `(num_samples, *input_shape)`: the means of
             `p(x|z_1)`.
         """
-        seeds = keras.random.SeedGenerator(seed)
-        if seed is None:
-            seeds = self.prior_seed
+        seeds = self.prior_seed
+        if seed is not None:
+            seeds = keras.random.SeedGenerator(seed)
         draws = [
             ops.convert_to_numpy(
                 keras.random.normal((num_samples, size), seed=seeds)
@@ -429,15 +339,18 @@ class LadderVAE(VariationalModel):
         Returns:
             Array of shape `(n, *input_shape)`.
         """
-        return self.run_batched(
-            self.most_likely,
-            np.asarray(top, "float32"),
-            batch_size=batch_size,
-        )
+        top = np.asarray(top, "float32")
+        return self.run_batched(self.most_likely, top, batch_size=batch_size)
 
     def most_likely(self, top):
         """`ancestors` without noise."""
         return self.ancestors(top, lambda i, shape: ops.zeros(shape))
+
+    # A traversal varies the top layer: `latent_dim` coordinates.
+    decode_traversed = decode_top
+
+    def traversed_codes(self, x) -> np.ndarray:
+        return self.encode(x)[-1]
 
     def layer_divergences(
         self, x, num_samples: int = 1, batch_size: int = 256

@@ -258,14 +258,22 @@ class VariationalModel(GenerativeModel):
         Returns:
             Array of shape `(len(dims), len(values), *input_shape)`.
         """
-        code = self.encode(np.asarray(x)[None])[0][0]
+        code = self.traversed_codes(np.asarray(x)[None])[0]
         dims = range(self.latent_dim) if dims is None else dims
         values = np.linspace(-3.0, 3.0, 7) if values is None else values
         codes = np.tile(code, (len(dims), len(values), 1))
         for row, dim in enumerate(dims):
             codes[row, :, dim] = values
-        images = self.decode(codes.reshape(-1, self.latent_dim))
+        images = self.decode_traversed(codes.reshape(-1, self.latent_dim))
         return images.reshape(len(dims), len(values), *images.shape[1:])
+
+    def traversed_codes(self, x) -> np.ndarray:
+        """The codes of `x` whose coordinates `traverse` replaces."""
+        return self.encode(x)[0]
+
+    def decode_traversed(self, z) -> np.ndarray:
+        """What `traverse` shows of such codes."""
+        return self.decode(z)
 
     def signatures(self):
         x = {"x": (None, *self.input_shape)}

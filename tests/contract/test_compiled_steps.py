@@ -1,0 +1,56 @@
+"""Compiled steps do what uncompiled ones do."""
+
+import keras
+import numpy as np
+
+from tests.contract.helpers import compiled, data_of, fit, state_of
+
+
+def smooth_optimizer():
+    """Adam whose epsilon is above rounding errors.
+
+    A gradient that is zero but for rounding, as that of an offset in front
+    of a normalization, would else become a full step of random sign.
+    """
+    return keras.optimizers.Adam(1e-2, beta_1=0.5, epsilon=1e-2)
+
+
+def assert_close(left, right):
+    # Fused and reordered float32 sums: rounding of 1e-7, and what two steps
+    # make of it.
+    for a, b in zip(left, right, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-6)
+
+
+def test_compiled_steps_equal_uncompiled_ones(plain_case):
+    eager = compiled(plain_case, smooth_optimizer(), run_eagerly=True)
+    quick = compiled(
+        plain_case, smooth_optimizer(), run_eagerly=False, jit_compile=True
+    )
+    data = data_of(plain_case)
+    before = state_of(eager)
+    eager_history, quick_history = fit(eager, data), fit(quick, data)
+    assert_close(state_of(quick), state_of(eager))
+    assert any(
+        not np.allclose(a, b, rtol=1e-2, atol=1e-3)
+        for a, b in zip(before, state_of(eager), strict=True)
+    )
+    assert set(quick_history) == set(eager_history)
+    for name, values in eager_history.items():
+        np.testing.assert_allclose(
+            quick_history[name], values, rtol=1e-4, atol=1e-6
+        )
+    if keras.backend.backend() == "torch":
+        assert_compiled_once(quick, data)
+
+
+def assert_compiled_once(model, data):
+    """More steps on batches of the same size compile nothing."""
+    from torch._dynamo.utils import counters
+
+    assert len(model._compiled_step.graphs) == 1
+    frames = counters["stats"]["unique_graphs"]
+    assert frames >= 1
+    fit(model, data)
+    assert len(model._compiled_step.graphs) == 1
+    assert counters["stats"]["unique_graphs"] == frames

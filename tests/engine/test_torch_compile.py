@@ -1,0 +1,143 @@
+"""The compiled step on PyTorch: the numbers, the state, the graphs."""
+
+import keras
+import numpy as np
+import pytest
+import torch
+from keras import layers, ops
+from torch._dynamo.utils import counters
+
+from keras_gen.layers import BatchNormalization
+from tests.engine.toys import Game, Solo, array, compiled, dense, points
+
+X = points(8)
+
+
+def drawing_step(model):
+    """A step with every kind of draw, two players and second derivatives."""
+
+    def step(batch):
+        seed = model.noise_seed
+        shape = (8, 2)
+        draws = [
+            keras.random.normal(shape, mean=0.5, stddev=2.0, seed=seed),
+            keras.random.uniform(shape, -1.0, 3.0, seed=seed),
+            keras.random.randint(shape, 2, 9, seed=seed),
+            keras.random.binomial(shape, 1.0, 0.3, seed=seed),
+            keras.random.categorical(ops.log([[0.2, 0.8]] * 8), 2, seed=seed),
+            keras.random.dropout(batch.x, 0.5, seed=seed),
+        ]
+        noise = sum(
+            (i + 1.0) * ops.cast(draw, "float32")
+            for i, draw in enumerate(draws)
+        )
+
+        def first_loss():
+            slopes = model.gradient(
+                lambda x: model.left(x, training=True), noise
+            )
+            return ops.mean(slopes**2) + ops.mean(model.left(batch.x))
+
+        model.minimize("first", first_loss)
+        model.minimize("second", lambda: ops.mean(model.right(noise) ** 2))
+        model.log(extra=ops.sum(noise))
+
+    return step
+
+
+def game():
+    keras.utils.set_random_seed(0)
+    left = keras.Sequential(
+        [
+            keras.Input((2,)),
+            layers.Dense(3, activation="tanh"),
+            BatchNormalization(),
+            layers.Dense(1),
+        ]
+    )
+    return Game(left=left, right=dense(), seed=0)
+
+
+def test_compiled_steps_draw_and_learn_as_uncompiled_ones():
+    counters.clear()
+    results = []
+    for jit_compile in (False, True):
+        model = game()
+        compiled(
+            model,
+            keras.optimizers.Adam(0.01, epsilon=1e-3),
+            step=drawing_step(model),
+            jit_compile=jit_compile,
+        )
+        history = model.fit(
+            np.tile(X, (2, 1)), batch_size=8, epochs=2, shuffle=False, verbose=0
+        ).history
+        state = [
+            array(v) for v in [*model.variables, *model.optimizer.variables]
+        ]
+        results.append((history, state))
+    assert len(model._compiled_step.graphs) == 1
+    assert counters["stats"]["unique_graphs"] == 1
+    (history, state), (compiled_history, compiled_state) = results
+    for name, values in history.items():
+        np.testing.assert_allclose(compiled_history[name], values, rtol=1e-4)
+    # Each epoch has its own draws.
+    assert history["extra"][0] != history["extra"][1]
+    for a, b in zip(compiled_state, state, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_each_shape_has_its_graph():
+    model = Solo()
+
+    def step(batch):
+        model.minimize("model", lambda: ops.mean(model.network(batch.x) ** 2))
+
+    compiled(model, step=step, jit_compile=True)
+    model.fit(X[:5], batch_size=4, shuffle=False, verbose=0)
+    graphs = model._compiled_step.graphs
+    assert [shapes[0][0] for shapes in graphs] == [(4, 2), (1, 2)]
+    model.fit(X[:5], batch_size=4, shuffle=False, verbose=0)
+    assert len(graphs) == 2
+    assert int(model.optimizer.iterations) == 4
+
+
+def test_an_unknown_draw_is_an_error():
+    model = Solo()
+
+    def step(batch):
+        shuffled = keras.random.shuffle(batch.x, seed=model.noise_seed)
+        model.minimize("model", lambda: ops.mean(model.network(shuffled)))
+
+    compiled(model, step=step, jit_compile=True)
+    with pytest.raises(RuntimeError, match="randperm.*jit_compile=False"):
+        model.fit(X, batch_size=8, verbose=0)
+
+
+def test_nothing_is_compiled_unless_asked_for():
+    model = Solo()
+    calls = []
+
+    def step(batch):
+        calls.append(1)
+        model.minimize("model", lambda: ops.mean(model.network(batch.x) ** 2))
+
+    for options in ({}, {"jit_compile": True, "run_eagerly": True}):
+        compiled(model, step=step, **options)
+        calls.clear()
+        model.fit(X, batch_size=4, verbose=0)
+        assert model._compiled_step is None
+        assert len(calls) == 2
+
+
+def test_evaluation_records_no_gradients():
+    model = Solo()
+    recording = []
+
+    def check(batch):
+        recording.append(torch.is_grad_enabled())
+        model.log(loss=ops.mean(model.network(batch.x)))
+
+    compiled(model, check=check, jit_compile=True)
+    model.evaluate(X, batch_size=8, verbose=0)
+    assert recording == [False]

@@ -1,0 +1,73 @@
+"""One definition, one result: the same training on every backend."""
+
+import numpy as np
+import pytest
+
+from tests.integration import processes
+
+MODELS = ("vae", "ladder_vae", "dcgan", "wgan_gp")
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("agree")
+    processes.run("agree.py", "jax", folder, "start")
+    for backend in processes.BACKENDS:
+        processes.run("agree.py", backend, folder, "continue")
+    return folder
+
+
+def differences(expected, actual):
+    """The relative difference of each variable.
+
+    Some variables stay zero but for rounding, such as an offset that the next
+    batch normalization takes away: entries are held against at least 1e-4 of
+    the largest of their kind.
+    """
+    assert sorted(expected) == sorted(actual)
+
+    def kind(key):
+        group, _, name = key.split("/")
+        return group, name.split("_")[-1]
+
+    largest = {}
+    for key in expected:
+        size = np.abs(expected[key]).max(initial=0.0)
+        largest[kind(key)] = max(largest.get(kind(key), 0.0), size)
+    return {
+        key: processes.largest_difference(
+            expected[key], actual[key], floor=1e-4 * largest[kind(key)]
+        )
+        for key in expected
+    }
+
+
+@pytest.mark.parametrize("other", ["tensorflow", "torch"])
+@pytest.mark.parametrize("name", MODELS)
+def test_ten_steps_agree(folder, name, other):
+    expected = np.load(folder / f"{name}_jax_10.npz")
+    actual = np.load(folder / f"{name}_{other}_10.npz")
+    worst = differences(expected, actual)
+    assert max(worst.values()) < TOLERANCE, worst
+
+
+@pytest.mark.parametrize("other", ["tensorflow", "torch"])
+@pytest.mark.parametrize("name", MODELS)
+def test_a_checkpoint_of_jax_goes_on_elsewhere(folder, name, other):
+    expected = np.load(folder / f"{name}_jax_5.npz")
+    actual = np.load(folder / f"{name}_{other}_5.npz")
+    worst = differences(expected, actual)
+    assert max(worst.values()) < TOLERANCE, worst
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_saving_half_way_changes_nothing(folder, name):
+    whole = dict(np.load(folder / f"{name}_jax_10.npz"))
+    halves = dict(np.load(folder / f"{name}_jax_5.npz"))
+    assert any(
+        np.abs(whole[key]).max() > 0 for key in whole if "momentum" in key
+    )
+    for key in whole:
+        if "epochs_seen" not in key:
+            np.testing.assert_array_equal(whole[key], halves[key], key)
