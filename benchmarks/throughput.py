@@ -281,8 +281,7 @@ def main():
         "--jit-compile",
         choices=["true", "false", "auto"],
         default="auto",
-        help="for our side; `true` also compiles the other by XLA "
-        "(TensorFlow) or by torch.compile (PyTorch)",
+        help="for our side; on TensorFlow `true` compiles both by XLA",
     )
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--rtol", type=float, default=1e-3)

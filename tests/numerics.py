@@ -87,3 +87,14 @@ def randomize(network, seed=0, scale=0.5):
         if "variance" in variable.path or "gamma" in variable.path:
             values = np.exp(values)
         variable.assign(values.astype(keras.config.floatx()))
+
+
+def fix_noise(monkeypatch, module, values):
+    """Makes a module's normal noise the array `(samples, batch, size)`."""
+    values = np.swapaxes(values, 0, 1)
+
+    def normal(shape, seed, dtype=None):
+        assert tuple(int(size) for size in shape) == values.shape
+        return tensor(values)
+
+    monkeypatch.setattr(module.noise, "normal", normal)

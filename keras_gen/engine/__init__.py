@@ -5,8 +5,9 @@ The backends are known here and nowhere else in a model's way of learning.
 
 from keras_gen.engine.backend import gradient, replica, replica_mean
 from keras_gen.engine.ema import averaged_copy, update_average
-from keras_gen.engine.generative_model import Batch, GenerativeModel, Signature
+from keras_gen.engine.generative_model import GenerativeModel
 from keras_gen.engine.players import OptimizerGroup
+from keras_gen.engine.records import Batch, Signature
 
 __all__ = [
     "Batch",

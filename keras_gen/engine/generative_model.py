@@ -9,36 +9,10 @@ import numpy as np
 from keras import ops
 
 from keras_gen.engine import backend
+from keras_gen.engine.batched import run_batched
 from keras_gen.engine.players import assign_optimizers
+from keras_gen.engine.records import Batch, CountEpochs, Signature
 from keras_gen.engine.saveable import Saveable
-
-
-class Batch(typing.NamedTuple):
-    """What a step is given: the inputs and, if there are any, the targets."""
-
-    x: typing.Any
-    y: typing.Any = None
-
-
-class Signature(typing.NamedTuple):
-    """One function of a served model.
-
-    Attributes:
-        fn: Function of tensors, one for each input, that returns one tensor
-            or a sequence of tensors.
-        inputs: Dictionary from the name of each input to its shape, with
-            `None` for the batch, or to a pair of shape and dtype.
-        outputs: Names of the outputs.
-    """
-
-    fn: typing.Callable
-    inputs: dict
-    outputs: tuple[str, ...]
-
-
-class _CountEpochs(keras.callbacks.Callback):
-    def on_epoch_end(self, epoch, logs=None):
-        self.model.epochs_seen.assign_add(1)
 
 
 class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
@@ -333,12 +307,14 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
             f"larger batch (a multiple of {updates}) or drop the remainder.",
         )
         bounds = [i * size // updates for i in range(updates + 1)]
-        return [
-            keras.tree.map_structure(
-                lambda x: None if x is None else x[start:stop], data
+
+        def part(i):
+            rows = slice(bounds[i], bounds[i + 1])
+            return keras.tree.map_structure(
+                lambda x: None if x is None else x[rows], data
             )
-            for start, stop in zip(bounds[:-1], bounds[1:], strict=True)
-        ]
+
+        return [part(i) for i in range(updates)]
 
     def run_step(self, step, data):
         """Runs a step on what `fit` was given, and returns the logs."""
@@ -358,6 +334,14 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         """Hook: checks the shapes of a batch before each step."""
         return batch
 
+    def check_arrays(self, x, y) -> None:
+        """Hook: checks the values of the first examples that `fit` is given.
+
+        Args:
+            x: NumPy array.
+            y: NumPy array or `None`.
+        """
+
     def fit(
         self,
         x=None,
@@ -374,11 +358,14 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         several updates on fresh data, `batch_size` counts the examples of
         the whole round.
         """
+        if isinstance(x, np.ndarray):
+            self.check_arrays(x[:1000], None if y is None else y[:1000])
         if self.compiled:
             backend.synchronise([*self.variables, *self.optimizer.variables])
-        count = _CountEpochs()
+        count = CountEpochs()
         if isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks.append(count)
+            count.set_model(self)
+            callbacks.callbacks.insert(0, count)
         else:
             callbacks = [count, *keras.tree.flatten(callbacks or [])]
         return super().fit(
@@ -416,18 +403,4 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         Returns:
             The structure of NumPy arrays.
         """
-        size = len(arrays[0])
-        results = []
-        for start in range(0, size, batch_size):
-            parts = [
-                ops.convert_to_tensor(array[start : start + batch_size])
-                for array in arrays
-            ]
-            with backend.inference():
-                result = fn(*parts)
-            results.append(
-                keras.tree.map_structure(ops.convert_to_numpy, result)
-            )
-        return keras.tree.map_structure(
-            lambda *parts: np.concatenate(parts, axis=0), *results
-        )
+        return run_batched(fn, *arrays, batch_size=batch_size)

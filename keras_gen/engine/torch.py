@@ -50,16 +50,23 @@ def differentiate(objective, variables):
     values = [variable.value for variable in variables]
     with torch.enable_grad():
         loss, outputs = objective()
-    gradients = torch.autograd.grad(loss, values, allow_unused=True)
-    gradients = [
-        torch.zeros_like(value) if gradient is None else gradient
-        for value, gradient in zip(values, gradients, strict=True)
-    ]
+    gradients = _gradients(loss, values)
     _average_over_workers(gradients)
     outputs = keras.tree.map_structure(
         lambda x: x.detach() if torch.is_tensor(x) else x, outputs
     )
     return outputs, gradients
+
+
+def _gradients(y, values, **options):
+    """The derivatives of `y`, zero where it does not depend on a value."""
+    found = [None] * len(values)
+    if y.requires_grad:
+        found = torch.autograd.grad(y, values, allow_unused=True, **options)
+    return [
+        torch.zeros_like(value) if gradient is None else gradient
+        for value, gradient in zip(values, found, strict=True)
+    ]
 
 
 def _average_over_workers(gradients):
@@ -84,10 +91,8 @@ def gradient(fn, x):
     with torch.enable_grad():
         if not x.requires_grad:
             x = x.detach().requires_grad_()
-        (result,) = torch.autograd.grad(
-            fn(x).sum(), x, create_graph=True, allow_unused=True
-        )
-    return torch.zeros_like(x) if result is None else result
+        (result,) = _gradients(fn(x).sum(), [x], create_graph=True)
+    return result
 
 
 def replica():

@@ -206,6 +206,12 @@ def _(seed, probabilities, num_samples):
 
 class _RecordedRandom(TorchFunctionMode):
     def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function is torch.Tensor.__int__:
+            raise RuntimeError(
+                "A compiled step turned a tensor into a Python integer. The "
+                "random draws `beta`, `binomial` and `gamma` of Keras do so "
+                "with their seed. Compile the model with `jit_compile=False`."
+            )
         kwargs = dict(kwargs or {})
         generator = kwargs.get("generator")
         if not isinstance(generator, _SeedTensor):

@@ -44,20 +44,21 @@ RECIPES_TOO = {"keras_cv"}
 # `keras_gen` itself, with the files that stand beside its __init__.py.
 ALLOWED = {
     "recipes": {"root", "data", "callbacks", "metrics", "serving", "models"},
-    "models": {"engine", "losses", "layers", "distributions"},
-    "layers": {"engine"},
-    "losses": set(),
+    "models": {"engine", "losses", "layers", "distributions", "precision"},
+    "layers": {"engine", "precision"},
+    "losses": {"precision"},
     "distributions": set(),
     "engine": set(),
     "metrics": {"data", "losses", "layers", "distributions"},
     "callbacks": {"data", "metrics", "losses", "layers", "distributions"},
     "data": set(),
     "serving": set(),
+    "precision": set(),
 }
 ALLOWED["root"] = set(ALLOWED) - {"recipes"}
 
 # Pure mathematics, for which these libraries are enough.
-PURE = {"losses", "distributions"}
+PURE = {"losses", "distributions", "precision"}
 PURE_LIBRARIES = {"keras", "numpy"}
 
 # ---------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGE = "keras_gen"
-MAX_LINES = 400
+MAX_LINES = 420
 # Put together here, so that this file does not contain what it looks for.
 FORBIDDEN = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME")) + r")\b")
 

@@ -104,7 +104,7 @@ def several_heads(input_shape, sizes, name):
     """From an example to several vectors, with dropout on the way."""
     x = inputs = keras.Input(input_shape)
     x = layers.Dense(5, activation="tanh")(layers.Flatten()(x))
-    x = layers.Dropout(0.3)(x)
+    x = layers.Dropout(0.3, seed=1)(x)
     heads = [layers.Dense(size, activation=a)(x) for size, a in sizes]
     return keras.Model(inputs, heads, name=name)
 
@@ -130,7 +130,7 @@ def to_score(shape):
             layers.Flatten(),
             layers.Dense(5),
             layers.LeakyReLU(0.2),
-            layers.Dropout(0.3),
+            layers.Dropout(0.3, seed=1),
             layers.Dense(1),
         ]
     )

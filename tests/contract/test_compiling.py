@@ -67,7 +67,7 @@ def test_one_optimizer_is_copied_for_each_player(case):
     model.compile(given)
     assert_separate_and_bound(model)
     for player in model.players:
-        assert type(model.optimizer[player]) is keras.optimizers.SGD
+        assert isinstance(model.optimizer[player], keras.optimizers.SGD)
         assert settings_of(model.optimizer[player]) == settings_of(given)
 
 
@@ -76,7 +76,7 @@ def test_an_optimizer_can_be_named(case):
     model.compile("adam")
     assert_separate_and_bound(model)
     for player in model.players:
-        assert type(model.optimizer[player]) is keras.optimizers.Adam
+        assert isinstance(model.optimizer[player], keras.optimizers.Adam)
 
 
 def test_each_player_can_have_its_own(case):

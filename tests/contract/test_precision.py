@@ -33,9 +33,9 @@ def policies_of(model):
     return [layer.dtype_policy.name for layer in layers_of(model)]
 
 
-def test_half_precision(case, policy, tmp_path):
+def test_half_precision(plain_case, policy, tmp_path):
     """One model for several checks, since each policy is compiled anew."""
-    model = compiled(case)
+    model = compiled(plain_case)
     losses, logged = [], []
     minimize, log = model.minimize, model.log
 
@@ -56,7 +56,7 @@ def test_half_precision(case, policy, tmp_path):
     object.__setattr__(model, "minimize", recording_minimize)
     object.__setattr__(model, "log", recording_log)
     before = arrays(model.trainable_variables)
-    history = fit(model, data_of(case))
+    history = fit(model, data_of(plain_case))
 
     assert losses and logged
     assert {dtype_of(loss) for loss in losses} == {"float32"}
@@ -80,7 +80,7 @@ def test_half_precision(case, policy, tmp_path):
             not np.array_equal(a, b) for a, b in zip(before, after, strict=True)
         )
 
-    for output in keras.tree.flatten(model(inputs_of(case))):
+    for output in keras.tree.flatten(model(inputs_of(plain_case))):
         assert dtype_of(output) == "float32"
         assert_finite(arrays([output]))
 

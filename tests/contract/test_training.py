@@ -121,7 +121,7 @@ def test_a_player_changes_its_own_variables_alone(case):
         for name, optimizer in zip(
             model.players, model.optimizer.optimizers, strict=True
         ):
-            optimizer.learning_rate = 0.5 if name == player else 0.0
+            optimizer.learning_rate = 0.01 if name == player else 0.0
         own = model.player_variables(player)
         others = [
             v

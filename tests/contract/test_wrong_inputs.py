@@ -15,7 +15,9 @@ from tests.contract.helpers import (
 from tests.contract.settings import SETTINGS
 
 
-@pytest.fixture(scope="module")
+# Anew for each test: on JAX, Keras loses the variables of a model whose first
+# step fails.
+@pytest.fixture
 def model(case):
     return compiled(case, "sgd")
 

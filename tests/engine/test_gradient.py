@@ -76,14 +76,14 @@ def closed_form(kernel, x):
 def test_gradient_inside_a_loss(float64):
     x = points(5)
     model = Solo(network=dense(use_bias=False))
-    model.compile(keras.optimizers.SGD(0.1))
+    model.compile(keras.optimizers.SGD(0.125))
     kernel = array(model.network.weights[0])
     loss, _ = model.minimize("model", lambda: penalty(model, x))
     # Losses are float32, their gradients are not.
     np.testing.assert_allclose(float(loss), closed_form(kernel, x), rtol=1e-6)
     slope = 8 * kernel * np.mean(x**2, axis=0)[:, None]
     np.testing.assert_allclose(
-        array(model.network.weights[0]), kernel - 0.1 * slope, rtol=1e-12
+        array(model.network.weights[0]), kernel - 0.125 * slope, rtol=1e-12
     )
 
 

@@ -42,7 +42,9 @@ def test_step_follows_the_gradient():
 def test_other_players_stay():
     model = compiled(Game(), keras.optimizers.SGD(0.1))
     right = arrays(model.right.weights)
-    model.minimize("first", lambda: ops.mean(model.right(model.left(X) * X)))
+    model.minimize(
+        "first", lambda: ops.mean(model.right(ops.multiply(model.left(X), X)))
+    )
     for before, after in zip(right, arrays(model.right.weights), strict=True):
         np.testing.assert_array_equal(before, after)
     assert int(model.optimizer["first"].iterations) == 1
@@ -80,7 +82,9 @@ def test_no_gradient_passes_through_what_is_returned():
     for old, new in zip(before, arrays(model.left.weights), strict=True):
         np.testing.assert_array_equal(old, new)
     right = arrays(model.right.weights)
-    model.minimize("second", lambda: ops.mean(model.right(fake * X) ** 2))
+    model.minimize(
+        "second", lambda: ops.mean(model.right(ops.multiply(fake, X)) ** 2)
+    )
     assert not np.array_equal(right[0], array(model.right.weights[0]))
 
 

@@ -54,7 +54,6 @@ def test_one_setting_is_copied():
     for name in ("a", "b"):
         assert made[name].name == name
         assert made[name].momentum == 0.9
-    assert given.name == "SGD" or given.name.lower().startswith("sgd")
 
 
 def test_an_only_player_keeps_the_object_it_was_given():
@@ -70,14 +69,15 @@ def test_an_only_player_keeps_the_object_it_was_given():
 )
 def test_names_and_configurations(setting):
     made = assign_optimizers(setting, {"a": None, "b": None}, False)
-    assert [type(o) for o in made.optimizers] == [SGD, SGD]
+    assert all(isinstance(o, SGD) for o in made.optimizers)
 
 
 def test_a_dictionary_may_mix_names_and_objects():
     made = assign_optimizers(
         {"b": SGD(0.5), "a": "adam"}, {"a": None, "b": None}, False
     )
-    assert [type(o) for o in made.optimizers] == [keras.optimizers.Adam, SGD]
+    assert isinstance(made["a"], keras.optimizers.Adam)
+    assert isinstance(made["b"], SGD)
 
 
 @pytest.mark.parametrize("keys", [("a",), ("a", "b", "c"), ("a", "c")])
@@ -113,9 +113,9 @@ def test_losses_are_scaled_once():
     )
     for optimizer in made.optimizers:
         assert type(optimizer) is scaling
-        assert type(optimizer.inner_optimizer) is SGD
+        assert isinstance(optimizer.inner_optimizer, SGD)
     made = assign_optimizers("sgd", {"a": None}, False)
-    assert type(made["a"]) is SGD
+    assert isinstance(made["a"], SGD)
 
 
 # ---- The group --------------------------------------------------------------
@@ -277,7 +277,7 @@ def test_reduce_learning_rate_on_plateau():
         step=play(model),
     )
     callback = keras.callbacks.ReduceLROnPlateau(
-        monitor="extra", factor=0.5, patience=1
+        monitor="extra", mode="min", factor=0.5, patience=1
     )
     model.fit(X, batch_size=8, epochs=3, verbose=0, callbacks=[callback])
     # `extra` stays at 1: no better in the second and in the third epoch.
@@ -319,7 +319,7 @@ def test_averages_of_an_optimizer_are_those_of_its_player():
 
 def test_compile_of_a_single_player_takes_any_optimizer():
     model = compiled(Solo(), "rmsprop")
-    assert type(model.optimizer["model"]) is keras.optimizers.RMSprop
+    assert isinstance(model.optimizer["model"], keras.optimizers.RMSprop)
     assert model.loss_names == {"model": "loss"}
     assert Game().loss_names == {
         "first": "first_loss",

@@ -1,5 +1,7 @@
 """The constructor's arguments, the seeds and the epochs are kept."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -25,6 +27,11 @@ class Larger(Sized):
     """Without a constructor of its own."""
 
 
+def plain(config):
+    """A configuration as a file holds it, where tuples are lists."""
+    return json.loads(json.dumps(config))
+
+
 def step_of(model):
     def step(batch):
         model.minimize(
@@ -38,7 +45,7 @@ def step_of(model):
 
 def with_dropout(rate=0.5):
     return keras.Sequential(
-        [keras.Input((2,)), layers.Dropout(rate), layers.Dense(1)]
+        [keras.Input((2,)), layers.Dropout(rate, seed=1), layers.Dense(1)]
     )
 
 
@@ -52,7 +59,7 @@ def test_arguments_are_kept_as_given_or_by_default():
     assert decoded == {
         "name": "mine",
         "size": 5,
-        "sizes": (3, 2),
+        "sizes": [3, 2],
         "scale": 0.5,
         "seed": 3,
     }
@@ -65,7 +72,7 @@ def test_configuration_makes_the_model_again(cls):
     assert type(copy) is cls
     assert (copy.size, copy.sizes, copy.scale) == (5, [8], 0.5)
     assert copy.dtype_policy.name == "mixed_bfloat16"
-    assert copy.get_config() == model.get_config()
+    assert plain(copy.get_config()) == plain(model.get_config())
     assert copy.network.output_shape == (None, 5)
 
 
@@ -143,8 +150,9 @@ def test_a_list_of_callbacks_of_keras_is_taken():
     callbacks = keras.callbacks.CallbackList(
         [], add_history=True, model=model, epochs=2, verbose=0, steps=2
     )
-    model.fit(X, batch_size=4, epochs=2, verbose=0, callbacks=callbacks)
-    assert int(model.epochs_seen) == 2
+    for runs in (1, 2):
+        model.fit(X, batch_size=4, epochs=2, verbose=0, callbacks=callbacks)
+        assert int(model.epochs_seen) == 2 * runs
 
 
 if keras.backend.backend() != "torch":

@@ -23,7 +23,7 @@ def drawing_step(model):
             keras.random.normal(shape, mean=0.5, stddev=2.0, seed=seed),
             keras.random.uniform(shape, -1.0, 3.0, seed=seed),
             keras.random.randint(shape, 2, 9, seed=seed),
-            keras.random.binomial(shape, 1.0, 0.3, seed=seed),
+            keras.random.shuffle(batch.x, seed=seed),
             keras.random.categorical(ops.log([[0.2, 0.8]] * 8), 2, seed=seed),
             keras.random.dropout(batch.x, 0.5, seed=seed),
         ]
@@ -102,15 +102,24 @@ def test_each_shape_has_its_graph():
     assert int(model.optimizer.iterations) == 4
 
 
-def test_an_unknown_draw_is_an_error():
+@pytest.mark.parametrize("name", ["binomial", "gamma"])
+def test_a_draw_that_cannot_be_compiled_is_an_error(name):
     model = Solo()
 
     def step(batch):
-        shuffled = keras.random.shuffle(batch.x, seed=model.noise_seed)
-        model.minimize("model", lambda: ops.mean(model.network(shuffled)))
+        draws = {
+            "binomial": lambda seed: keras.random.binomial(
+                (), 5, 0.5, seed=seed
+            ),
+            "gamma": lambda seed: keras.random.gamma((), 2.0, seed=seed),
+        }
+        noise = draws[name](model.noise_seed)
+        model.minimize(
+            "model", lambda: noise * ops.mean(model.network(batch.x))
+        )
 
     compiled(model, step=step, jit_compile=True)
-    with pytest.raises(RuntimeError, match="randperm.*jit_compile=False"):
+    with pytest.raises(RuntimeError, match=f"`{name}`.*jit_compile=False"):
         model.fit(X, batch_size=8, verbose=0)
 
 

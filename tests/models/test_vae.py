@@ -12,7 +12,7 @@ from keras_gen.models.vaes import vae
 from tests.numerics import (
     array,
     double_precision,
-    linear,
+    fix_noise,
     loss_and_gradients,
     randomize,
     tensor,
@@ -29,17 +29,6 @@ def tiny(shape=(4, 3, 1), latent_dim=2, scale=0.5, **options):
 
 def data(n=6, shape=(4, 3, 1)):
     return np.random.default_rng(0).uniform(size=(n, *shape)).astype("float32")
-
-
-def fix_noise(monkeypatch, values):
-    """Makes the noise of `q` the given array `(samples, batch, latent)`."""
-    values = np.swapaxes(values, 0, 1)
-
-    def normal(shape, seed, dtype=None):
-        assert tuple(int(size) for size in shape) == values.shape
-        return tensor(values)
-
-    monkeypatch.setattr(vae.noise, "normal", normal)
 
 
 def expected_terms(model, x, eps):
@@ -69,7 +58,7 @@ def test_loss_is_summed_over_an_example_and_averaged_over_the_batch(
 ):
     model, x = tiny(num_samples=num_samples, estimator=estimator), data()
     eps = np.random.default_rng(1).normal(size=(num_samples, 6, 2))
-    fix_noise(monkeypatch, eps)
+    fix_noise(monkeypatch, vae, eps)
     log_likelihood, log_prior, log_posterior, (mean, deviation) = (
         expected_terms(model, x, eps)
     )
@@ -130,7 +119,9 @@ def test_a_decoder_of_zeros_costs_log_two_for_each_pixel():
 def test_derivatives_match_finite_differences(monkeypatch):
     with double_precision():
         model, x = tiny(shape=(5,)), data(4, (5,)).astype("float64")
-        fix_noise(monkeypatch, np.random.default_rng(1).normal(size=(1, 4, 2)))
+        fix_noise(
+            monkeypatch, vae, np.random.default_rng(1).normal(size=(1, 4, 2))
+        )
 
         def loss():
             reconstruction, divergence = model.bound_losses(tensor(x), True)
@@ -152,96 +143,6 @@ def test_derivatives_match_finite_differences(monkeypatch):
                 (ends[0] - ends[1]) / 2e-5,
                 rtol=1e-5,
             )
-
-
-# ---- A model whose likelihood is known --------------------------------------
-
-COLUMNS = np.array([[1.0, 1.0], [1.0, -1.0], [0.5, 2.0], [-2.0, 0.5]])
-OFFSET = np.array([0.3, -0.2, 0.0, 1.0])
-SCALE = 0.7
-
-
-def linear_gaussian(posterior_shift=0.0, **options):
-    """`x|z = N(W z + b, s^2)` with orthogonal columns, and its posterior."""
-    x, z = keras.Input((4,)), keras.Input((2,))
-    heads = [layers.Dense(2, name=name)(x) for name in ("mean", "variance")]
-    model = VAE(
-        (4,),
-        2,
-        likelihood="gaussian",
-        scale=SCALE,
-        encoder=keras.Model(x, heads),
-        decoder=keras.Model(z, layers.Dense(4)(z)),
-        seed=0,
-        **options,
-    )
-    linear(model.decoder, COLUMNS.T, OFFSET)
-    precision = np.diag(COLUMNS.T @ COLUMNS) + SCALE**2
-    kernel = COLUMNS / precision
-    mean, variance = (model.encoder.get_layer(n) for n in ("mean", "variance"))
-    mean.set_weights([kernel, posterior_shift - OFFSET @ kernel])
-    log_variance = np.log(SCALE**2 / precision) + posterior_shift
-    variance.set_weights([np.zeros((4, 2)), log_variance])
-    return model
-
-
-def exact_log_likelihood(x):
-    covariance = COLUMNS @ COLUMNS.T + SCALE**2 * np.eye(4)
-    return scipy.stats.multivariate_normal(OFFSET, covariance).logpdf(x)
-
-
-@pytest.fixture
-def observations():
-    return np.random.default_rng(3).normal(0.0, 1.5, (6, 4))
-
-
-def test_the_exact_posterior_makes_the_bound_tight(observations):
-    model = linear_gaussian(estimator="monte_carlo")
-    expected = exact_log_likelihood(observations)
-    for _ in range(3):
-        bound = model.elbo(observations)["elbo"]
-        np.testing.assert_allclose(bound, expected, rtol=1e-5, atol=1e-5)
-
-
-def test_the_analytic_bound_is_tight_too(monkeypatch, observations):
-    model = linear_gaussian(estimator="analytic")
-    # These four points have the moments of the noise up to the second order,
-    # and the likelihood is quadratic: its expectation is exact.
-    signs = np.array([[1, 1], [1, -1], [-1, 1], [-1, -1]])
-    fix_noise(monkeypatch, np.repeat(signs[:, None], 6, axis=1))
-    np.testing.assert_allclose(
-        model.elbo(observations, num_samples=4)["elbo"],
-        exact_log_likelihood(observations),
-        rtol=1e-5,
-        atol=1e-5,
-    )
-
-
-@pytest.mark.parametrize("num_samples", [1, 7])
-def test_importance_weights_of_the_exact_posterior_are_equal(
-    observations, num_samples
-):
-    model = linear_gaussian()
-    expected = exact_log_likelihood(observations)
-    for _ in range(2):
-        bound = model.log_likelihood(observations, num_samples, chunk_size=5)
-        np.testing.assert_allclose(bound, expected, rtol=1e-5, atol=1e-5)
-
-
-def test_importance_weighting_tightens_the_bound(observations):
-    model = linear_gaussian(posterior_shift=0.5)
-    x = np.tile(observations[:1], (4000, 1))
-    exact = exact_log_likelihood(observations[0])
-    elbo = model.elbo(x)["elbo"].mean()
-    bounds = [
-        model.log_likelihood(x, num_samples, batch_size=4000).mean()
-        for num_samples in (1, 5, 50)
-    ]
-    # Standard errors are below 0.02 nat.
-    assert bounds[0] == pytest.approx(elbo, abs=0.1)
-    assert bounds[0] + 0.2 < bounds[1]
-    assert bounds[1] + 0.05 < bounds[2] < exact + 0.02
-    assert bounds[2] == pytest.approx(exact, abs=0.1)
 
 
 def test_importance_weighted_bound_is_a_mean_of_weights(monkeypatch):
@@ -342,7 +243,7 @@ def test_default_optimizer_is_the_papers():
 def test_prior_on_the_parameters_is_weight_decay(monkeypatch):
     num_examples = 40
     eps = np.random.default_rng(1).normal(size=(1, 6, 2))
-    fix_noise(monkeypatch, eps)
+    fix_noise(monkeypatch, vae, eps)
     seen = {}
     for decay in (None, num_examples):
         model = tiny(num_examples=decay)

@@ -10,6 +10,7 @@ from keras_gen.engine import (
     noise,
     update_average,
 )
+from keras_gen.engine.records import check_range
 
 LATENT_DISTRIBUTIONS = ("normal", "uniform")
 
@@ -69,6 +70,10 @@ class AdversarialModel(GenerativeModel):
         if self.latent_distribution == "uniform":
             return noise.uniform(shape, seed, -1.0, 1.0)
         return noise.normal(shape, seed)
+
+    def check_arrays(self, x, y):
+        if self.value_range is not None:
+            check_range(type(self).__name__, x, *self.value_range)
 
     def prepare_batch(self, batch):
         expected = (None, *self.image_shape)

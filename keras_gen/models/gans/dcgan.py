@@ -182,6 +182,9 @@ class DCGAN(AdversarialModel):
             self.discriminator = discriminator or dcgan_discriminator(
                 self.image_shape, base_filters, kernel_size
             )
+        if generator is not None:
+            # Only the user knows what their own network makes.
+            self.value_range = None
         check_generator(self.generator, self.image_shape)
         self.average_generator()
 

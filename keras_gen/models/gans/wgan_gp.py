@@ -116,6 +116,9 @@ class WGANGP(AdversarialModel):
         self.generator_class_weight = generator_class_weight
         unit = architecture in ("conv", "text")
         self.value_range = (0.0, 1.0) if unit else (-1.0, 1.0)
+        if generator is not None or architecture == "mlp":
+            # Points have no range; a user's own network, one of its own.
+            self.value_range = None
         if generator is None or critic is None:
             with self.dtype_scope():
                 built = networks(
@@ -142,6 +145,16 @@ class WGANGP(AdversarialModel):
             "gradient_norm",
             *(("class_loss_real", "class_loss_fake") if classes else ()),
         )
+
+    def check_arrays(self, x, y):
+        super().check_arrays(x, y)
+        if self.num_classes and y is not None:
+            if y.min() < 0 or y.max() >= self.num_classes:
+                raise ValueError(
+                    f"Labels must be from 0 to {self.num_classes - 1}, as "
+                    f"`num_classes={self.num_classes}` says. Received labels "
+                    f"from {y.min()} to {y.max()}."
+                )
 
     def default_optimizers(self):
         return {

@@ -26,7 +26,8 @@ import numpy as np
 from keras import ops
 
 from keras_gen.distributions import bernoulli, normal
-from keras_gen.engine import Signature, noise
+from keras_gen.engine import GenerativeModel, Signature, noise
+from keras_gen.engine.records import check_range
 from keras_gen.models.vaes.ladder_vae_networks import (
     bottom_up,
     observation,
@@ -147,6 +148,9 @@ class LadderVAE(VariationalModel):
 
     def default_optimizers(self):
         return {"model": keras.optimizers.Adam(1e-3, epsilon=1e-4)}
+
+    def check_arrays(self, x, y):
+        check_range(type(self).__name__, x, 0.0, 1.0)
 
     def transform_gradients(self, player, gradients):
         norm = ops.sqrt(sum(ops.sum(ops.square(g)) for g in gradients))
@@ -395,5 +399,4 @@ class LadderVAE(VariationalModel):
             ),
         }
 
-    def served_networks(self):
-        return [self]
+    served_networks = GenerativeModel.served_networks

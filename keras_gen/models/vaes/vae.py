@@ -21,6 +21,7 @@ from keras import layers, ops
 
 from keras_gen.distributions import bernoulli, normal
 from keras_gen.engine import noise
+from keras_gen.engine.records import check_range
 from keras_gen.models.vaes.variational import Terms, VariationalModel
 from keras_gen.precision import at_least_float32
 
@@ -200,6 +201,10 @@ class VAE(VariationalModel):
             0.01, initial_accumulator_value=0.0
         )
         return {"model": optimizer}
+
+    def check_arrays(self, x, y):
+        if self.likelihood != "gaussian":
+            check_range(type(self).__name__, x, 0.0, 1.0)
 
     def terms(self, x, num_samples, training):
         mean, log_variance = self.posterior(x, training)

@@ -1,0 +1,34 @@
+"""Inference in slices, so that memory stays bounded."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gen.engine import backend
+
+
+def run_batched(fn, *arrays, batch_size=256):
+    """Applies `fn` to slices of arrays and joins the results.
+
+    Args:
+        fn: Function of tensors that returns a structure of tensors whose
+            first axis is that of its arguments. No gradient is recorded.
+        *arrays: Arrays of equal length along the first axis.
+        batch_size: Integer. The length of a slice.
+
+    Returns:
+        The structure of NumPy arrays.
+    """
+    size = len(arrays[0])
+    results = []
+    for start in range(0, size, batch_size):
+        parts = [
+            ops.convert_to_tensor(array[start : start + batch_size])
+            for array in arrays
+        ]
+        with backend.inference():
+            result = fn(*parts)
+        results.append(keras.tree.map_structure(ops.convert_to_numpy, result))
+    return keras.tree.map_structure(
+        lambda *parts: np.concatenate(parts, axis=0), *results
+    )

@@ -1,0 +1,113 @@
+"""A small ladder and its bound in NumPy."""
+
+import keras
+import numpy as np
+import scipy.stats
+from keras import layers
+
+from keras_gen import LadderVAE
+from keras_gen.models.vaes import ladder_vae
+from tests.numerics import array, randomize, tensor
+
+LATENT_DIMS = (3, 2)
+PIXELS = 6
+EPSILON = 1e-5
+
+
+def tiny(latent_dims=LATENT_DIMS, scale=0.5, **options):
+    """A ladder of random weights, without batch norm unless asked for."""
+    options = {"batch_norm": False, "warmup_epochs": 0, **options}
+    model = LadderVAE(
+        (PIXELS,), latent_dims, (5, 4, 4)[: len(latent_dims)], seed=0, **options
+    )
+    networks = [model.decoder, model.priors, model.predictions]
+    if "encoder" not in options:
+        networks.append(model.encoder)
+    for seed, network in enumerate(keras.tree.flatten(networks)):
+        randomize(network, seed, scale)
+    return model
+
+
+def data(n=4):
+    rng = np.random.default_rng(0)
+    return rng.uniform(size=(n, PIXELS)).astype("float32")
+
+
+def noises(num_samples=1, batch=4, latent_dims=LATENT_DIMS):
+    """Noise for all layers, the lowest first: `(samples, batch, size)`."""
+    rng = np.random.default_rng(1)
+    return [rng.normal(size=(num_samples, batch, n)) for n in latent_dims]
+
+
+def fix_noise(monkeypatch, eps):
+    by_shape = {np.swapaxes(e, 0, 1).shape: np.swapaxes(e, 0, 1) for e in eps}
+
+    def normal(shape, seed, dtype=None):
+        return tensor(by_shape[tuple(int(size) for size in shape)])
+
+    monkeypatch.setattr(ladder_vae.noise, "normal", normal)
+
+
+def constant_encoder(parameters):
+    """An encoder with the same estimates for every `x`."""
+    x = keras.Input((PIXELS,))
+    heads = []
+    for values in parameters:
+        head = layers.Dense(len(values), kernel_initializer="zeros")
+        heads.append(head(x))
+        head.bias.assign(values)
+    return keras.Model(x, heads)
+
+
+def predicted(network, z):
+    """Mean and variance that a top-down network predicts."""
+    mean, variance = network(z.astype(keras.config.floatx()))
+    return array(mean), array(variance) + EPSILON
+
+
+def descend(model, x, eps):
+    """The stochastic pass in NumPy: `(z, q, p)` of each layer."""
+    estimates = [array(part) for part in model.encoder(x)]
+    results = []
+    for i in reversed(range(len(eps))):
+        mean, variance = estimates[2 * i], estimates[2 * i + 1] + EPSILON
+        p = (np.zeros_like(mean), np.ones_like(mean))
+        if results:
+            above = results[-1][0]
+            p = predicted(model.priors[i], above)
+            prediction = p
+            if not model.share_top_down:
+                prediction = predicted(model.predictions[i], above)
+            precision = 1 / variance + 1 / prediction[1]
+            mean = (mean / variance + prediction[0] / prediction[1]) / precision
+            variance = 1 / precision
+        z = mean + np.sqrt(variance) * eps[i]
+        results.append((z, (mean, variance), p))
+    return results[::-1]
+
+
+def log_density(z, mean, variance):
+    return scipy.stats.norm.logpdf(z, mean, np.sqrt(variance)).sum(-1)
+
+
+def log_weights(model, x, eps, t=1.0):
+    """`log p(x|z_1) + t (log p(z) - log q(z))` of each draw and example."""
+    draws = []
+    for k in range(len(eps[0])):
+        results = descend(model, x, [e[k] for e in eps])
+        logits = array(model.decoder(results[0][0].astype("float32")))
+        p = 1 / (1 + np.exp(-logits))
+        likelihood = np.sum(x * np.log(p) + (1 - x) * np.log(1 - p), -1)
+        ratio = sum(
+            log_density(z, *p) - log_density(z, *q) for z, q, p in results
+        )
+        draws.append(likelihood + t * ratio)
+    return np.array(draws)
+
+
+def step_loss(model, x):
+    """The loss of one training step that changes nothing."""
+    model.compile(keras.optimizers.SGD(0.0))
+    model.reset_metrics()
+    logs = model.run_step(model.training_step, (tensor(x),))
+    return {name: float(array(value)) for name, value in logs.items()}

@@ -1,0 +1,223 @@
+import math
+
+import keras
+import numpy as np
+import pytest
+import scipy.special
+from keras import ops
+
+from keras_gen import LadderVAE
+from keras_gen.distributions import bernoulli
+from tests.models.ladder_reference import (
+    PIXELS,
+    data,
+    fix_noise,
+    log_weights,
+    noises,
+    step_loss,
+    tiny,
+)
+from tests.numerics import (
+    array,
+    double_precision,
+    loss_and_gradients,
+    tensor,
+)
+
+# ---- The bound --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share_top_down", [True, False])
+def test_loss_is_the_bound_over_all_layers(monkeypatch, share_top_down):
+    model = tiny(share_top_down=share_top_down, num_samples=2)
+    x, eps = data(), noises(2)
+    fix_noise(monkeypatch, eps)
+    logs = step_loss(model, x)
+    weights = log_weights(model, x, eps)
+    likelihood = log_weights(model, x, eps, t=0.0)
+    assert logs["loss"] == pytest.approx(-weights.mean(), rel=1e-4)
+    assert logs["reconstruction_loss"] == pytest.approx(
+        -likelihood.mean(), rel=1e-4
+    )
+    divergence = (likelihood - weights).mean()
+    assert logs["kl_divergence"] == pytest.approx(divergence, rel=1e-3)
+    by_layer = [logs[f"kl_divergence_{i}"] for i in (1, 2)]
+    assert sum(by_layer) == pytest.approx(divergence, rel=1e-3)
+
+
+def test_importance_weights_are_joint_over_the_layers(monkeypatch):
+    model = tiny(num_samples=2, importance_samples=3)
+    x, eps = data(), noises(6)
+    fix_noise(monkeypatch, eps)
+    weights = log_weights(model, x, eps).reshape(3, 2, 4)
+    bound = scipy.special.logsumexp(weights, axis=0) - math.log(3)
+    assert step_loss(model, x)["loss"] == pytest.approx(-bound.mean(), rel=1e-4)
+    assert abs(bound.mean() - weights.mean()) > 0.05
+
+
+def test_warm_up_weighs_the_ratio_within_the_importance_weights(monkeypatch):
+    model = tiny(importance_samples=3, warmup_epochs=4)
+    x, eps = data(), noises(3)
+    fix_noise(monkeypatch, eps)
+    model.epochs_seen.assign(1)
+    weights = log_weights(model, x, eps, t=0.25)
+    bound = scipy.special.logsumexp(weights, axis=0) - math.log(3)
+    assert step_loss(model, x)["loss"] == pytest.approx(-bound.mean(), rel=1e-4)
+
+
+def test_likelihood_estimate_is_joint_over_the_layers(monkeypatch):
+    model, x, eps = tiny(), data(), noises(3)
+    fix_noise(monkeypatch, eps)
+    weights = log_weights(model, x, eps)
+    expected = scipy.special.logsumexp(weights, axis=0) - math.log(3)
+    np.testing.assert_allclose(model.log_likelihood(x, 3), expected, rtol=1e-4)
+
+
+def test_bounds_grow_with_the_number_of_samples():
+    model = tiny()
+    x = np.tile(data(1), (2000, 1))
+    elbo = model.elbo(x, batch_size=2000)["elbo"]
+    bounds = [
+        model.log_likelihood(x, k, batch_size=2000).mean() for k in (1, 5, 25)
+    ]
+    error = float(elbo.std()) / 2000**0.5
+    assert bounds[0] == pytest.approx(elbo.mean(), abs=6 * error)
+    assert bounds[0] + 6 * error < bounds[1]
+    assert bounds[1] < bounds[2]
+
+
+def test_sampled_divergence_has_the_analytic_mean():
+    model, x = tiny(), data(2)
+    sampled = model.elbo(x, num_samples=20_000)["kl_divergence"].mean()
+    analytic = model.layer_divergences(x, num_samples=20_000)
+    assert analytic.shape == (2,)
+    assert analytic.min() > 0.1
+    # The standard deviation of one draw is below 3 nats.
+    assert sampled == pytest.approx(analytic.sum(), abs=5 * 3 / 20_000**0.5)
+
+
+def test_derivatives_match_finite_differences(monkeypatch):
+    # They would not if a layer's sample were cut off from the divergence of
+    # the layer below it.
+    # The variances are computed in 32 bits, so that the step cannot be small.
+    with double_precision():
+        model, x = tiny(share_top_down=False), data()
+        eps = noises()
+        fix_noise(monkeypatch, eps)
+
+        def loss():
+            reconstruction, divergence = model.bound_losses(tensor(x), True)
+            return reconstruction + divergence
+
+        networks = (model.encoder, model.priors, model.predictions)
+        variables = [
+            variable
+            for network in keras.tree.flatten(networks)
+            for variable in network.trainable_variables
+            if "kernel" in variable.path
+        ]
+        _, gradients = loss_and_gradients(loss, variables)
+        rng = np.random.default_rng(2)
+        for variable, gradient in zip(variables, gradients, strict=True):
+            value = array(variable).copy()
+            direction = rng.normal(size=value.shape)
+            ends = []
+            for step in (1e-3, -1e-3):
+                variable.assign(value + step * direction)
+                ends.append(float(array(loss())))
+            variable.assign(value)
+            np.testing.assert_allclose(
+                np.sum(gradient * direction),
+                (ends[0] - ends[1]) / 2e-3,
+                rtol=5e-3,
+                atol=2e-3,
+            )
+
+
+# ---- Warm-up ----------------------------------------------------------------
+
+
+def test_warm_up_follows_the_epochs_seen():
+    model = tiny(warmup_epochs=4)
+    weights = []
+    for epoch in (0, 1, 2, 4, 5, 100):
+        model.epochs_seen.assign(epoch)
+        weights.append(float(array(model.kl_weight())))
+    assert weights == [0.0, 0.25, 0.5, 1.0, 1.0, 1.0]
+    assert tiny(warmup_epochs=0).kl_weight() == 1.0
+
+
+def test_the_bound_is_warmed_up_and_the_evaluation_is_not(monkeypatch):
+    model, x, eps = tiny(warmup_epochs=2), data(), noises()
+    fix_noise(monkeypatch, eps)
+    for epoch, t in ((0, 0.0), (1, 0.5), (2, 1.0)):
+        model.epochs_seen.assign(epoch)
+        expected = -log_weights(model, x, eps, t).mean()
+        assert step_loss(model, x)["loss"] == pytest.approx(expected, rel=1e-4)
+    model.epochs_seen.assign(0)
+    model.reset_metrics()
+    logs = model.run_step(model.evaluation_step, (tensor(x),))
+    expected = -log_weights(model, x, eps).mean()
+    assert float(array(logs["loss"])) == pytest.approx(expected, rel=1e-4)
+
+
+def test_without_its_weight_the_divergence_has_no_gradient(monkeypatch):
+    model, x, eps = tiny(warmup_epochs=2), data(), noises()
+    fix_noise(monkeypatch, eps)
+
+    def reconstruction_loss():
+        z = model.infer(tensor(x), 1, training=True)[0][0]
+        logits = model.decoder(z, training=True)
+        return -ops.mean(bernoulli.log_prob(tensor(x), logits))
+
+    variables = model.player_variables("model")
+    _, expected = loss_and_gradients(reconstruction_loss, variables)
+    seen = []
+    model.transform_gradients = lambda player, gradients: (
+        seen.extend(map(array, gradients)) or gradients
+    )
+    step_loss(model, x)
+    for gradient, value in zip(seen, expected, strict=True):
+        np.testing.assert_allclose(gradient, value, atol=1e-6)
+
+
+def test_fit_counts_the_epochs():
+    model = LadderVAE((PIXELS,), (2,), (4,), warmup_epochs=4, seed=0)
+    model.compile()
+    x = (data(32) > 0.5).astype("float32")
+    history = model.fit(x, batch_size=16, epochs=2, verbose=0).history
+    assert int(array(model.epochs_seen)) == 2
+    assert float(array(model.kl_weight())) == 0.5
+    # No divergence is counted in the first epoch, a quarter in the second.
+    for epoch, t in enumerate((0.0, 0.25)):
+        assert history["loss"][epoch] == pytest.approx(
+            history["reconstruction_loss"][epoch]
+            + t * history["kl_divergence"][epoch],
+            rel=1e-4,
+        )
+
+
+def test_gradients_are_rescaled_and_then_clipped():
+    model = tiny()
+
+    def transform(*gradients):
+        gradients = [tensor(gradient) for gradient in gradients]
+        return [array(g) for g in model.transform_gradients("model", gradients)]
+
+    small = transform([0.5, -2.0], [[1.0]])
+    np.testing.assert_allclose(small[0], [0.5, -0.9])
+    np.testing.assert_allclose(small[1], [[0.9]])
+    # A norm of 20 becomes one of 4; only then is the first entry clipped.
+    first, second = transform([16.0, -4.0], np.full((4, 8), 2.0))
+    assert 16.0**2 + 4.0**2 + 32 * 2.0**2 == 400.0
+    np.testing.assert_allclose(first, [0.9, -4.0 / 5], rtol=1e-5)
+    np.testing.assert_allclose(second, np.full((4, 8), 2.0 / 5), rtol=1e-5)
+
+
+def test_default_optimizer_is_that_of_paper_and_code():
+    model = tiny()
+    model.compile()
+    config = model.optimizer["model"].get_config()
+    assert config["learning_rate"] == pytest.approx(1e-3)
+    assert config["epsilon"] == pytest.approx(1e-4)
+    assert (config["beta_1"], config["beta_2"]) == (0.9, 0.999)
