@@ -71,6 +71,54 @@ def difference_quotients(fn, x, step=1e-5):
     return result
 
 
+def check_directions(loss_fn, variables, gradients, step=1e-5, rtol=1e-5):
+    """Holds derivatives against differences along random directions.
+
+    Each moves all variables at once.
+    """
+    rng = np.random.default_rng(2)
+    values = [array(variable).copy() for variable in variables]
+    for _ in range(3):
+        direction = [rng.normal(size=value.shape) for value in values]
+        ends = []
+        for sign in (1, -1):
+            for variable, value, d in zip(
+                variables, values, direction, strict=True
+            ):
+                variable.assign(value + sign * step * d)
+            ends.append(float(array(loss_fn())))
+        expected = (ends[0] - ends[1]) / (2 * step)
+        derivative = sum(
+            np.sum(gradient * d)
+            for gradient, d in zip(gradients, direction, strict=True)
+        )
+        np.testing.assert_allclose(derivative, expected, rtol=rtol)
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def training_logs(model, x):
+    """What a training step would log, its losses without their gradients."""
+    model.reset_metrics()
+
+    def evaluate(player, loss_fn):
+        model.log(**{model.loss_names[player]: loss_fn()})
+
+    model.minimize, minimize = evaluate, model.minimize
+    try:
+        logs = model.run_step(model.training_step, (tensor(x),))
+    finally:
+        model.minimize = minimize
+    return {name: float(array(value)) for name, value in logs.items()}
+
+
+def evaluation_logs(model, x):
+    """What an evaluation step logs."""
+    model.reset_metrics()
+    logs = model.run_step(model.evaluation_step, (tensor(x),))
+    return {name: float(array(value)) for name, value in logs.items()}
+
+
 def linear(network, kernel, bias=None, layer=-1):
     """Sets the weights of one dense layer of a network."""
     dense = network.layers[layer]

@@ -15,6 +15,7 @@ from keras_gen.engine.records import Batch, CountEpochs, Signature
 from keras_gen.engine.saveable import Saveable
 
 
+@keras.saving.register_keras_serializable(package="keras_gen")
 class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
     """A `keras.Model` with its own training algorithm and several players.
 
@@ -363,11 +364,11 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         if self.compiled:
             backend.synchronise([*self.variables, *self.optimizer.variables])
         count = CountEpochs()
-        if isinstance(callbacks, keras.callbacks.CallbackList):
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            callbacks = [count, *keras.tree.flatten(callbacks or [])]
+        elif not any(isinstance(c, CountEpochs) for c in callbacks.callbacks):
             count.set_model(self)
             callbacks.callbacks.insert(0, count)
-        else:
-            callbacks = [count, *keras.tree.flatten(callbacks or [])]
         return super().fit(
             x,
             y,

@@ -33,6 +33,7 @@ BACKEND_ROOMS = {
     "keras_gen/engine/tensorflow.py": {"tensorflow"},
     "keras_gen/engine/jax.py": {"jax"},
     "keras_gen/engine/torch.py": {"torch"},
+    "keras_gen/engine/torch_compile.py": {"torch"},
     "keras_gen/data": set(BACKENDS),
     "keras_gen/serving.py": set(BACKENDS),
 }

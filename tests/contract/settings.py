@@ -35,6 +35,7 @@ class Settings:
         labels: `"required"`, `"refused"` or `"ignored"`.
         value_range: The smallest and the largest value of a sample, or
             `None` where samples are not bounded.
+        data_range: The range that data is checked for, or `None`.
         wrong_arguments: Pairs of arguments that the constructor must refuse
             and of the words that its message must contain.
     """
@@ -47,6 +48,7 @@ class Settings:
     unmoved: dict = dataclasses.field(default_factory=dict)
     labels: str = "ignored"
     value_range: tuple | None = None
+    data_range: tuple | None = None
     wrong_arguments: tuple = ()
 
     @property
@@ -173,6 +175,7 @@ SETTINGS = {
             "decoder": to_example(3, SHAPE),
         },
         value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
         wrong_arguments=(
             ({"architecture": "rnn"}, ("architecture", "'rnn'", "'mlp'")),
             ({"likelihood": "cat"}, ("likelihood", "'cat'", "'gaussian'")),
@@ -198,6 +201,7 @@ SETTINGS = {
             "decoder": to_example(3, SHAPE),
         },
         value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
         wrong_arguments=(
             ({"hidden_dims": (8,)}, ("latent_dims=(3, 2)", "(8,)")),
             ({"latent_dims": ()}, ("latent_dims=()", "hidden_dims=(8, 6)")),
@@ -216,6 +220,7 @@ SETTINGS = {
             "discriminator": to_score((8, 8, 1)),
         },
         value_range=(-1.0, 1.0),
+        data_range=(-1.0, 1.0),
         wrong_arguments=(
             ({"kernel_size": 3}, ("kernel_size=3", "5", "4")),
             ({"image_shape": (8, 6, 1)}, ("(8, 6, 1)", "square")),
@@ -248,6 +253,7 @@ SETTINGS = {
         unmoved={"critic": 1},
         labels="refused",
         value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
         wrong_arguments=(
             ({"architecture": "vit"}, ("architecture='vit'", "'resnet'")),
             ({"image_shape": (32, 32, 1)}, ("(28, 28, channels)", "(32, 32")),

@@ -27,7 +27,9 @@ def assert_separate_and_bound(model):
         optimizer = model.optimizer[player]
         assert optimizer.built
         # Every variable has its slots, of its own shape.
-        shapes = sorted(tuple(v.shape) for v in optimizer.variables if v.shape)
+        shapes = sorted(
+            tuple(v.shape) for v in optimizer.variables if len(v.shape)
+        )
         own = sorted(tuple(v.shape) for v in bound)
         slots = len(shapes) // len(own)
         assert slots >= 1 and shapes == sorted(own * slots)

@@ -49,7 +49,7 @@ def test_every_variable_that_moves_has_used_its_slots(case, trained):
     model, _ = trained
     for player in model.players:
         optimizer = model.optimizer[player]
-        slots = arrays(v for v in optimizer.variables if v.shape)
+        slots = arrays(v for v in optimizer.variables if len(v.shape))
         idle = sum(not np.any(slot) for slot in slots)
         per_variable = len(slots) // len(model.player_variables(player))
         still = SETTINGS[case].unmoved.get(player, 0)

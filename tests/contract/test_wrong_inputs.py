@@ -96,3 +96,17 @@ def test_uneven_last_batch_is_split_as_evenly_as_can_be(game_case):
     for player in model.players:
         updates = SETTINGS[game_case].updates.get(player, 1)
         assert int(model.optimizer[player].iterations) == 2 * updates
+
+
+@pytest.mark.parametrize("scale", [255.0, -255.0])
+def test_values_out_of_range_name_both_ranges(ranged_case, scale):
+    model = compiled(ranged_case, "sgd")
+    x, *rest = data_of(ranged_case)
+    low, high = SETTINGS[ranged_case].data_range
+    wrong = scale * (x + 0.5)
+    with pytest.raises(ValueError) as error:
+        fit(model, (wrong, *rest))
+    message = str(error.value)
+    assert f"from {low:g} to {high:g}" in message
+    assert f"from {wrong.min():g} to {wrong.max():g}" in message
+    assert "Rescale" in message

@@ -1,17 +1,19 @@
 """A run that is killed and resumed ends as if it had not been."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import h5py
 import pytest
 
 from tests.integration import processes
 
-EPOCHS, STEPS = 3, 60
+EPOCHS, STEPS = 3, 30
 
 
 def command(folder, *more):
@@ -65,9 +67,6 @@ def variables(folder):
     """All arrays of a checkpoint, read from the file itself."""
     arrays = {}
     path = folder / "runs" / "dcgan" / "checkpoint.keras"
-    import io
-    import zipfile
-
     with zipfile.ZipFile(path) as archive:
         content = io.BytesIO(archive.read("model.weights.h5"))
     with h5py.File(content) as file:

@@ -103,11 +103,3 @@ def log_weights(model, x, eps, t=1.0):
         )
         draws.append(likelihood + t * ratio)
     return np.array(draws)
-
-
-def step_loss(model, x):
-    """The loss of one training step that changes nothing."""
-    model.compile(keras.optimizers.SGD(0.0))
-    model.reset_metrics()
-    logs = model.run_step(model.training_step, (tensor(x),))
-    return {name: float(array(value)) for name, value in logs.items()}

@@ -1,5 +1,6 @@
 import math
 
+import keras
 import numpy as np
 import pytest
 from keras import layers
@@ -10,6 +11,7 @@ from keras_gen.layers import (
     ConditionalBatchNormalization,
     LayerNormalization,
 )
+from keras_gen.models.gans.wgan_gp_networks import WIDTHS, networks
 from tests.numerics import array
 
 LENGTH, ALPHABET = 32, 27
@@ -48,39 +50,50 @@ def layers_of(network, kind):
     return [layer for layer in network.layers if isinstance(layer, kind)]
 
 
+def full_size(architecture, num_classes=None):
+    """Generator and critic of the paper's width, their weights not drawn."""
+    latent_dim = 2 if architecture == "mlp" else 128
+    with keras.StatelessScope(initialize_variables=False):
+        return networks(
+            architecture,
+            SHAPES[architecture],
+            latent_dim,
+            WIDTHS[architecture],
+            num_classes,
+        )
+
+
 @pytest.mark.parametrize("architecture", COUNTS)
 def test_parameters_are_those_of_the_official_code(architecture):
-    latent_dim = 2 if architecture == "mlp" else 128
-    model = build(architecture, latent_dim=latent_dim)
-    assert (count(model.generator), count(model.critic)) == COUNTS[architecture]
-    assert not layers_of(model.critic, BatchNormalization)
+    generator, critic = full_size(architecture)
+    assert (count(generator), count(critic)) == COUNTS[architecture]
+    assert not layers_of(critic, BatchNormalization)
     norms = {"resnet": (7, 0), "deep_resnet": (9, 8)}.get(architecture, (0, 0))
     assert norms == (
-        len(layers_of(model.generator, BatchNormalization)),
-        len(layers_of(model.critic, LayerNormalization)),
+        len(layers_of(generator, BatchNormalization)),
+        len(layers_of(critic, LayerNormalization)),
     )
 
 
 def test_parameters_with_classes():
-    model = build("resnet", num_classes=10)
-    assert count(model.generator) == 1_218_307
-    assert count(model.critic) == 1_055_115
+    generator, critic = full_size("resnet", num_classes=10)
+    assert (count(generator), count(critic)) == (1_218_307, 1_055_115)
     # By class within the blocks, not at the output.
-    assert len(layers_of(model.generator, ConditionalBatchNormalization)) == 6
-    assert len(layers_of(model.generator, BatchNormalization)) == 1
+    assert len(layers_of(generator, ConditionalBatchNormalization)) == 6
+    assert len(layers_of(generator, BatchNormalization)) == 1
 
 
 @pytest.mark.parametrize("architecture", COUNTS)
 def test_examples_and_their_range(architecture):
     model = build(architecture, width=2, latent_dim=3)
-    samples = model.sample(3, seed=0)
-    assert samples.shape == (3, *SHAPES[architecture])
-    scores = model.score(samples)
-    assert scores.shape == (3,) and scores.dtype == np.float32
-    # Larger latents reach the ends of the range.
-    x = model.generate(1e4 * np.ones((2, 3)))
-    low, high = model.value_range
+    # Large latents reach the ends of the range.
+    z = 1e4 * np.ones((3, 3), "float32")
+    x = model.generator.predict(z, verbose=0)
+    assert x.shape == (3, *SHAPES[architecture])
+    scores = model.critic.predict(x, verbose=0)
+    assert scores.shape == (3, 1) and scores.dtype == np.float32
     if architecture != "mlp":
+        low, high = model.value_range
         assert low <= x.min() and x.max() <= high
         assert x.max() > 0.9 and (low == 0.0 or x.min() < -0.9)
 

@@ -3,7 +3,7 @@
 import pathlib
 import sys
 
-FORBIDDEN = ("keras_gen", "keras", "jax", "torch")
+FORBIDDEN = ("keras_gen", "jax", "torch")
 
 
 class Refuse:
