@@ -55,6 +55,29 @@ class BackendSteps:
         )
         return self._stateless_step(self.evaluation_step, groups, state, data)
 
+    def evaluate(self, *args, **kwargs):
+        try:
+            return super().evaluate(*args, **kwargs)
+        finally:
+            self.jax_state_sync()
+
+    def predict(self, *args, **kwargs):
+        try:
+            return super().predict(*args, **kwargs)
+        finally:
+            self.jax_state_sync()
+
+    # Keras takes the values out of the variables before the first step. Here
+    # they are kept, so that they are put back if that step fails.
+    def _get_jax_state(self, purge_model_variables=False, **groups):
+        state = super()._get_jax_state(
+            purge_model_variables=purge_model_variables, **groups
+        )
+        if purge_model_variables:
+            names = [name for name, taken in groups.items() if taken]
+            self._jax_state = dict(zip(names, state, strict=True))
+        return state
+
     def _stateless_step(self, step, groups, state, data):
         mapping = [
             pair

@@ -15,9 +15,8 @@ from tests.contract.helpers import (
 from tests.contract.settings import SETTINGS
 
 
-# Anew for each test: on JAX, Keras loses the variables of a model whose first
-# step fails.
-@pytest.fixture
+# Shared by the tests: an error leaves a model as it was.
+@pytest.fixture(scope="module")
 def model(case):
     return compiled(case, "sgd")
 

@@ -140,6 +140,28 @@ def test_evaluation_keeps_weights_and_moves_seeds():
         np.testing.assert_array_equal(old, array(new))
 
 
+@pytest.mark.parametrize("method", ["fit", "evaluate", "predict"])
+def test_a_step_that_fails_leaves_the_model_as_it_was(method):
+    model = Solo(network=normalizing(), seed=3)
+
+    def step(batch):
+        model.minimize("model", lambda: ops.mean(model.network(batch.x)))
+
+    def check(batch):
+        model.log(loss=ops.mean(model.network(batch.x)))
+
+    compiled(model, keras.optimizers.Adam(), step=step, check=check)
+    state = [*model.variables, *model.optimizer.variables]
+    before = [array(v) for v in state]
+    with pytest.raises(ValueError):
+        getattr(model, method)(np.ones((8, 3)), batch_size=4, verbose=0)
+    for old, new in zip(before, state, strict=True):
+        np.testing.assert_array_equal(old, array(new))
+    model.fit(X, validation_data=(X,), batch_size=4, verbose=0)
+    model.predict(X, verbose=0)
+    assert int(model.optimizer.iterations) == 2
+
+
 def test_evaluation_logs_what_was_computed():
     """Not a silent zero."""
     model = Solo(network=dense())
