@@ -153,7 +153,8 @@ def test_a_step_that_fails_leaves_the_model_as_it_was(method):
     compiled(model, keras.optimizers.Adam(), step=step, check=check)
     state = [*model.variables, *model.optimizer.variables]
     before = [array(v) for v in state]
-    with pytest.raises(ValueError):
+    # PyTorch calls mismatched shapes a RuntimeError.
+    with pytest.raises((ValueError, RuntimeError)):
         getattr(model, method)(np.ones((8, 3)), batch_size=4, verbose=0)
     for old, new in zip(before, state, strict=True):
         np.testing.assert_array_equal(old, array(new))
