@@ -22,14 +22,14 @@ def differences(expected, actual):
     """The relative difference of each variable.
 
     Some variables stay zero but for rounding, such as an offset that the next
-    batch normalization takes away: entries are held against at least 1e-4 of
-    the largest of their kind.
+    batch normalization takes away: entries are held against at least 1e-3 of
+    the largest of their kind, 1e-4 of which is float32's rounding error.
     """
     assert sorted(expected) == sorted(actual)
 
     def kind(key):
         group, _, name = key.split("/")
-        return group, name.split("_")[-1]
+        return group, name
 
     largest = {}
     for key in expected:
@@ -37,7 +37,7 @@ def differences(expected, actual):
         largest[kind(key)] = max(largest.get(kind(key), 0.0), size)
     return {
         key: processes.largest_difference(
-            expected[key], actual[key], floor=1e-4 * largest[kind(key)]
+            expected[key], actual[key], floor=1e-3 * largest[kind(key)]
         )
         for key in expected
     }
@@ -69,5 +69,4 @@ def test_saving_half_way_changes_nothing(folder, name):
         np.abs(whole[key]).max() > 0 for key in whole if "momentum" in key
     )
     for key in whole:
-        if "epochs_seen" not in key:
-            np.testing.assert_array_equal(whole[key], halves[key], key)
+        np.testing.assert_array_equal(whole[key], halves[key], key)

@@ -36,7 +36,8 @@ def main(folder, stage):
             continue
         backend = keras.backend.backend()
         model = keras_gen.load_model(start)
-        train(model, name, 0, 10)
+        train(model, name, 0, 5)
+        train(model, name, 5, 5)
         np.savez(folder / f"{name}_{backend}_10.npz", **tiny.state(model))
         model = keras_gen.load_model(middle)
         train(model, name, 5, 5)

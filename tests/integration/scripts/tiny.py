@@ -64,14 +64,20 @@ def use_given_noise():
 
 
 def state(model):
-    """All variables of a model, by their place."""
+    """All variables of a model, by their place and kind.
+
+    Names carry counters that differ from one copy of a model to the next.
+    """
     groups = {
         "weights": model.weights,
         "optimizer": model.optimizer.variables,
         "all": model.variables,
     }
-    return {
-        f"{group}/{index:03d}/{variable.name}": ops.convert_to_numpy(variable)
-        for group, variables in groups.items()
-        for index, variable in enumerate(variables)
-    }
+    arrays = {}
+    for group, variables in groups.items():
+        for index, variable in enumerate(variables):
+            kind = variable.name.split("_")[-1]
+            arrays[f"{group}/{index:03d}/{kind}"] = ops.convert_to_numpy(
+                variable
+            )
+    return arrays
