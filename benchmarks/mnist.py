@@ -46,7 +46,9 @@ class Batches(keras.utils.PyDataset):
 
 
 def vae(seed):
-    model = keras_gen.VAE(latent_dim=20, seed=seed)
+    model = keras_gen.VAE(
+        latent_dim=20, kernel_initializer="glorot_uniform", seed=seed
+    )
     model.compile(keras.optimizers.Adam(1e-3), jit_compile=JIT)
     return model
 

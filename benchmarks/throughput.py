@@ -54,6 +54,7 @@ def build_wgan_gp():
 class Case:
     """A model, its batch, and the sizes that the hand-written one needs."""
 
+    name: str
     build: Callable
     networks: tuple[str, ...]
     shape: tuple[int, ...]
@@ -62,15 +63,17 @@ class Case:
     value_range: tuple[float, float] = (0.0, 1.0)
 
 
-CASES = {
-    "vae": Case(
+CASES = [
+    Case(
+        "vae",
         build_vae,
         ("encoder", "decoder"),
         (784,),
         100,
         {"pixels": 784, "hidden": 500, "latent": 20},
     ),
-    "dcgan": Case(
+    Case(
+        "dcgan",
         build_dcgan,
         ("generator", "discriminator"),
         (28, 28, 1),
@@ -78,14 +81,16 @@ CASES = {
         {"latent": 100, "width": 32},
         (-1.0, 1.0),
     ),
-    "wgan_gp": Case(
+    Case(
+        "wgan_gp",
         build_wgan_gp,
         ("generator", "critic"),
         (28, 28, 1),
         5 * 50,
         {"latent": 128, "width": 32, "critic_steps": 5},
     ),
-}
+]
+CASES = {case.name: case for case in CASES}
 
 
 class Sides:
@@ -104,8 +109,7 @@ class Sides:
         module = importlib.import_module(
             f"hand_written.{keras.backend.backend()}_loops"
         )
-        loop = {"VAE": "vae", "DCGAN": "dcgan", "WGANGP": "wgan_gp"}
-        self.loop = module.LOOPS[loop[type(self.model).__name__]](
+        self.loop = module.LOOPS[case.name](
             weights, case.sizes, jit_compile is True
         )
         self.rng = np.random.default_rng(0)
@@ -164,7 +168,8 @@ class Clock(keras.callbacks.Callback):
 def recorded_noise():
     """Collects the random draws of an uncompiled step, in their order."""
     draws = []
-    originals = {name: getattr(engine_noise, name) for name in DRAWS}
+    names = ("normal", "uniform")
+    originals = {name: getattr(engine_noise, name) for name in names}
 
     def recording(draw):
         def recorded(*args, **kwargs):
@@ -181,9 +186,6 @@ def recorded_noise():
     finally:
         for name, draw in originals.items():
             setattr(engine_noise, name, draw)
-
-
-DRAWS = ("normal", "uniform")
 
 
 def check(case, steps, rtol):

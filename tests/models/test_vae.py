@@ -349,3 +349,10 @@ def test_shapes_are_checked():
         model.encode(data()[0])
     with pytest.raises(ValueError, match="input_shape=\\(5, 3, 1\\)"):
         model.prepare_batch(Batch(data(2, (5, 3, 1))))
+
+
+def test_layers_start_from_different_numbers():
+    encoder = VAE(latent_dim=3, hidden_units=5, seed=0).encoder
+    mean = array(encoder.get_layer("mean").kernel)
+    log_variance = array(encoder.get_layer("log_variance").kernel)
+    assert np.abs(mean - log_variance).min() > 0.0

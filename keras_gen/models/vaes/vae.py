@@ -28,28 +28,32 @@ from keras_gen.precision import at_least_float32
 LIKELIHOODS = ("bernoulli", "gaussian", "gaussian_learned")
 
 
-def mlp_encoder(input_shape, latent_dim, hidden_units, regularizer=None):
+def mlp_encoder(
+    input_shape, latent_dim, hidden_units, initializer, regularizer=None
+):
     """The paper's encoder: one layer of tanh units, then linear heads."""
-    options = _paper_dense(regularizer)
-    x = inputs = keras.Input(input_shape)
-    h = layers.Flatten()(x)
-    h = layers.Dense(hidden_units, activation="tanh", **options)(h)
-    mean = layers.Dense(latent_dim, name="mean", **options)(h)
-    log_variance = layers.Dense(latent_dim, name="log_variance", **options)(h)
+    dense = _dense_layer(initializer, regularizer)
+    inputs = keras.Input(input_shape)
+    h = dense(hidden_units, activation="tanh")(layers.Flatten()(inputs))
+    mean = dense(latent_dim, name="mean")(h)
+    log_variance = dense(latent_dim, name="log_variance")(h)
     return keras.Model(inputs, [mean, log_variance], name="encoder")
 
 
 def mlp_decoder(
-    input_shape, latent_dim, hidden_units, heads=1, regularizer=None
+    input_shape,
+    latent_dim,
+    hidden_units,
+    initializer,
+    heads=1,
+    regularizer=None,
 ):
     """The paper's decoder: one layer of tanh units, then linear heads."""
-    options = _paper_dense(regularizer)
+    dense = _dense_layer(initializer, regularizer)
     z = keras.Input((latent_dim,))
-    h = layers.Dense(hidden_units, activation="tanh", **options)(z)
+    h = dense(hidden_units, activation="tanh")(z)
     outputs = [
-        layers.Reshape(input_shape)(
-            layers.Dense(math.prod(input_shape), **options)(h)
-        )
+        layers.Reshape(input_shape)(dense(math.prod(input_shape))(h))
         for _ in range(heads)
     ]
     return keras.Model(z, outputs if heads > 1 else outputs[0], name="decoder")
@@ -91,11 +95,18 @@ def conv_decoder(input_shape, latent_dim, hidden_units=256, heads=1):
     return keras.Model(z, outputs if heads > 1 else outputs[0], name="decoder")
 
 
-def _paper_dense(regularizer):
-    return {
-        "kernel_initializer": keras.initializers.RandomNormal(stddev=0.1),
-        "kernel_regularizer": regularizer,
-    }
+def _dense_layer(initializer, regularizer):
+    def dense(units, **options):
+        # One object for each layer: it would give all the same numbers.
+        normal = keras.initializers.RandomNormal(stddev=0.1)
+        return layers.Dense(
+            units,
+            kernel_initializer=initializer or normal,
+            kernel_regularizer=regularizer,
+            **options,
+        )
+
+    return dense
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
@@ -122,6 +133,8 @@ class VAE(VariationalModel):
             given, the paper's prior `N(0, I)` on the parameters is added:
             weight decay of strength `1 / (2 * num_examples)` on the kernels
             of the `"mlp"` nets.
+        kernel_initializer: Name of the initializer of the `"mlp"` nets'
+            kernels, such as `"glorot_uniform"`. Defaults to the paper's.
         encoder: `keras.Model` from `x` to mean and log-variance of `z`.
         decoder: `keras.Model` from `z` to the logits (`"bernoulli"`), the
             mean (`"gaussian"`), or the logits of the mean and the
@@ -159,6 +172,7 @@ class VAE(VariationalModel):
         num_samples: int = 1,
         estimator: str = "analytic",
         num_examples: int | None = None,
+        kernel_initializer: str | None = None,
         encoder: keras.Model | None = None,
         decoder: keras.Model | None = None,
         seed: int | None = None,
@@ -183,9 +197,11 @@ class VAE(VariationalModel):
         with self.dtype_scope():
             if architecture == "mlp":
                 units = hidden_units or 500
-                encoder = encoder or mlp_encoder(*shapes, units, regularizer)
+                encoder = encoder or mlp_encoder(
+                    *shapes, units, kernel_initializer, regularizer
+                )
                 decoder = decoder or mlp_decoder(
-                    *shapes, units, heads, regularizer
+                    *shapes, units, kernel_initializer, heads, regularizer
                 )
             else:
                 units = hidden_units or 256
