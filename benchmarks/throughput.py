@@ -96,12 +96,10 @@ CASES = {case.name: case for case in CASES}
 class Sides:
     """Our model and the hand-written loop, from the same weights."""
 
-    def __init__(self, case, jit_compile, run_eagerly=False):
+    def __init__(self, case, jit_compile, **options):
         self.case = case
         self.model, optimizer = case.build()
-        self.model.compile(
-            optimizer, jit_compile=jit_compile, run_eagerly=run_eagerly
-        )
+        self.model.compile(optimizer, jit_compile=jit_compile, **options)
         weights = {
             name: getattr(self.model, name).get_weights()
             for name in case.networks
@@ -209,9 +207,9 @@ def check(case, steps, rtol):
     print(f"The losses of {steps} steps agree (rtol={rtol}).")
 
 
-def compare(case, rounds, steps, jit_compile):
+def compare(case, rounds, steps, jit_compile, steps_per_execution):
     """Alternates rounds of both sides; returns what was measured."""
-    sides = Sides(case, jit_compile)
+    sides = Sides(case, jit_compile, steps_per_execution=steps_per_execution)
     x = data(case, steps)
     start = {
         "ours": sides.ours(x[: 2 * case.batch_size])[0],
@@ -303,6 +301,12 @@ def main():
         default="auto",
         help="for our side; on TensorFlow `true` compiles both by XLA",
     )
+    parser.add_argument(
+        "--steps-per-execution",
+        type=int,
+        default=1,
+        help="of `compile`, for our side",
+    )
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--rtol", type=float, default=1e-3)
     parser.add_argument(
@@ -318,11 +322,16 @@ def main():
     facts = surroundings()
     print(options.model, facts)
     measured = compare(
-        case, options.rounds, options.steps, jit_compile[options.jit_compile]
+        case,
+        options.rounds,
+        options.steps,
+        jit_compile[options.jit_compile],
+        options.steps_per_execution,
     )
     options.output.mkdir(parents=True, exist_ok=True)
     name = f"throughput-{options.model}-{facts['backend']}"
-    path = options.output / f"{name}-jit-{options.jit_compile}.json"
+    name += f"-jit-{options.jit_compile}-{options.steps_per_execution}"
+    path = options.output / f"{name}.json"
     path.write_text(
         json.dumps(
             {
@@ -330,6 +339,7 @@ def main():
                 "jit_compile": options.jit_compile,
                 "batch_size": case.batch_size,
                 "steps": options.steps,
+                "steps_per_execution": options.steps_per_execution,
                 **facts,
                 **measured,
             },

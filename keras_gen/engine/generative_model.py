@@ -11,7 +11,7 @@ from keras import ops
 from keras_gen.engine import backend
 from keras_gen.engine.batched import run_batched
 from keras_gen.engine.players import assign_optimizers
-from keras_gen.engine.records import Batch, CountEpochs, Signature
+from keras_gen.engine.records import Batch, CountEpochs, RunningMeans, Signature
 from keras_gen.engine.saveable import Saveable
 
 
@@ -73,11 +73,7 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
             trainable=False,
             name="epochs_seen",
         )
-        names = [*self.loss_names.values(), *self.logged]
-        self._trackers = {
-            name: keras.metrics.Mean(name=name, dtype="float32")
-            for name in names
-        }
+        self._means = RunningMeans([*self.loss_names.values(), *self.logged])
         self.built = True
 
     # ---- Building ---------------------------------------------------------
@@ -278,15 +274,16 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
 
     def log(self, **values) -> None:
         """Adds values to the running means that `fit` reports."""
-        for name, value in values.items():
-            if name not in self._trackers:
-                raise KeyError(
-                    f"{type(self).__name__} does not log {name!r}. It logs "
-                    f"{list(self._trackers)}: name it in `logged`."
-                )
-            value = ops.stop_gradient(ops.convert_to_tensor(value))
-            value = ops.cast(value, "float32")
-            self._trackers[name].update_state(value)
+        unknown = set(values) - set(self._means.names)
+        if unknown:
+            raise KeyError(
+                f"{type(self).__name__} does not log {sorted(unknown)}. It "
+                f"logs {list(self._means.names)}: name it in `logged`."
+            )
+        values = {k: ops.convert_to_tensor(v) for k, v in values.items()}
+        self._means.update_state(
+            {name: ops.stop_gradient(v) for name, v in values.items()}
+        )
 
     def split(self, data, updates: int) -> list:
         """Splits a batch into fresh parts, one for each of several updates.
@@ -327,9 +324,7 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
                 "Pass (x,) or (x, y)."
             )
         step(self.prepare_batch(Batch(x, y)))
-        return {
-            name: tracker.result() for name, tracker in self._trackers.items()
-        }
+        return self._means.result()
 
     def prepare_batch(self, batch: Batch) -> Batch:
         """Hook: checks the shapes of a batch before each step."""
@@ -378,6 +373,18 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
             callbacks=callbacks,
             **kwargs,
         )
+
+    def evaluate(self, *args, return_dict: bool = False, **kwargs):
+        """Evaluates the model, as `keras.Model.evaluate` does.
+
+        Without `return_dict`, the values come in the order of the logs: the
+        losses first.
+        """
+        logs = super().evaluate(*args, return_dict=True, **kwargs)
+        if return_dict:
+            return logs
+        values = [logs[name] for name in self._means.names]
+        return values if len(values) > 1 else values[0]
 
     # ---- Inference --------------------------------------------------------
 

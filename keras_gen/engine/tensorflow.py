@@ -1,7 +1,9 @@
 """The engine's primitives on TensorFlow."""
 
 import contextlib
+import functools
 
+import keras
 import tensorflow as tf
 
 
@@ -30,7 +32,45 @@ def differentiate(objective, variables):
 
 
 def apply_gradients(optimizer, gradients, variables):
-    optimizer.apply(gradients, variables)
+    with _fused(optimizer):
+        optimizer.apply(gradients, variables)
+
+
+@contextlib.contextmanager
+def _fused(optimizer):
+    """Lets Adam update a variable and its moments by one kernel."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        optimizer = optimizer.inner_optimizer
+    kinds = (keras.optimizers.Adam, keras.optimizers.AdamW)
+    if type(optimizer) not in kinds or optimizer.amsgrad:
+        yield
+        return
+    optimizer.update_step = functools.partial(_adam_update, optimizer)
+    try:
+        yield
+    finally:
+        del optimizer.update_step
+
+
+def _adam_update(optimizer, gradient, variable, learning_rate):
+    if isinstance(gradient, tf.IndexedSlices):
+        gradient = tf.convert_to_tensor(gradient)
+    dtype = variable.dtype
+    index = optimizer._get_variable_index(variable)
+    step = tf.cast(optimizer.iterations.value + 1, dtype)
+    betas = [tf.cast(b, dtype) for b in (optimizer.beta_1, optimizer.beta_2)]
+    tf.raw_ops.ResourceApplyAdam(
+        var=variable.handle,
+        m=optimizer._momentums[index].value.handle,
+        v=optimizer._velocities[index].value.handle,
+        beta1_power=betas[0] ** step,
+        beta2_power=betas[1] ** step,
+        lr=tf.cast(learning_rate, dtype),
+        beta1=betas[0],
+        beta2=betas[1],
+        epsilon=tf.cast(optimizer.epsilon, dtype),
+        grad=tf.cast(gradient, dtype),
+    )
 
 
 def gradient(fn, x):

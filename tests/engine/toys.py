@@ -79,7 +79,7 @@ def arrays(variables):
 
 
 def logs_of(model):
-    return {metric.name: float(metric.result()) for metric in model.metrics}
+    return {k: float(v) for k, v in model.get_metrics_result().items()}
 
 
 def points(n=4, size=2, seed=0):

@@ -76,9 +76,8 @@ def fix_draws(monkeypatch, model, z=None, position=None):
 
 
 def logged(model):
-    return {
-        name: float(array(t.result())) for name, t in model._trackers.items()
-    }
+    results = model.get_metrics_result()
+    return {name: float(array(value)) for name, value in results.items()}
 
 
 # ---- The penalty ------------------------------------------------------------
