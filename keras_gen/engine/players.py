@@ -113,7 +113,12 @@ class OptimizerGroup(keras.optimizers.Optimizer):
 
     def finalize_variable_values(self, var_list):
         for player, optimizer in self._players.optimizers.items():
-            optimizer.finalize_variable_values(self._players.variables[player])
+            variables = self._players.variables[player]
+            optimizer.finalize_variable_values(variables)
+            if optimizer.use_ema:
+                # JAX must not find one array in a variable and its average.
+                for variable in variables:
+                    variable.assign(keras.ops.copy(variable.value))
 
     # The optimizers are saved one by one, as members of `optimizers`.
     def save_own_variables(self, store):

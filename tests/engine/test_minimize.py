@@ -139,14 +139,14 @@ def test_without_a_gradient_adam_takes_a_zero():
         model.minimize("model", loss)
         reference.apply(gradient, twins)
         for variable, twin in zip((kernel, bias), twins, strict=True):
-            # TensorFlow's kernel rounds 1 - beta_2 to float32: 1.3e-5 of the
-            # second moment.
-            np.testing.assert_allclose(array(variable), array(twin), rtol=1e-5)
+            # A step is 0.1 long.
+            np.testing.assert_allclose(array(variable), array(twin), atol=1e-5)
         assert not np.array_equal(array(bias), before)
     for slot, expected in zip(
         model.optimizer["model"].variables, reference.variables, strict=True
     ):
-        np.testing.assert_allclose(array(slot), array(expected), rtol=1e-6)
+        # TensorFlow's kernel rounds 1 - beta_2 to float32.
+        np.testing.assert_allclose(array(slot), array(expected), rtol=2e-5)
 
 
 def test_gradients_are_transformed_before_they_are_applied():
