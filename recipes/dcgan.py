@@ -23,10 +23,10 @@ PRESETS = {
         classifier_epochs=2,
     ),
     "small": common.Preset(
-        epochs=10,
+        epochs=15,
         steps_per_epoch=300,
         batch_size=64,
-        model={**DIGITS, "base_filters": 32},
+        model={**DIGITS, "base_filters": 32, "ema_decay": 0.999},
         num_samples=5000,
     ),
     "paper": common.Preset(

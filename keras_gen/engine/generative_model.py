@@ -1,6 +1,7 @@
 """The base class of all models: how training steps become a `keras.Model`."""
 
 import contextlib
+import random
 import typing
 import zlib
 
@@ -66,6 +67,7 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         super().__init__(**kwargs)
         self._compiled_step = None
         self.seed = seed
+        self._scopes_opened = 0
         self.epochs_seen = self.add_weight(
             shape=(),
             initializer="zeros",
@@ -102,14 +104,21 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         return keras.random.SeedGenerator(mixed % (2**31 - 1))
 
     @contextlib.contextmanager
-    def dtype_scope(self):
-        """Builds networks in this model's dtype policy."""
+    def building_scope(self):
+        """Builds networks in this model's dtype policy, from its seed."""
         policy = keras.config.dtype_policy()
+        numbers = random.getstate()
         keras.config.set_dtype_policy(self.dtype_policy)
+        if self.seed is not None:
+            # What has no seed of its own, Keras seeds from Python's numbers.
+            random.seed(f"{self.seed}/networks {self._scopes_opened}")
+            self._scopes_opened += 1
         try:
             yield
         finally:
             keras.config.set_dtype_policy(policy)
+            if self.seed is not None:
+                random.setstate(numbers)
 
     def build(self, input_shape=None):
         """Does nothing: the constructor has built all networks."""

@@ -131,7 +131,9 @@ class OptimizerGroup(keras.optimizers.Optimizer):
         return {
             "name": self.name,
             "optimizers": {
-                player: keras.saving.serialize_keras_object(optimizer)
+                player: _portable(
+                    keras.saving.serialize_keras_object(optimizer)
+                )
                 for player, optimizer in self._players.optimizers.items()
             },
         }
@@ -145,6 +147,21 @@ class OptimizerGroup(keras.optimizers.Optimizer):
             for player, optimizer in config["optimizers"].items()
         }
         return cls(optimizers, name=config["name"])
+
+
+def _portable(config):
+    """Names Keras' optimizers as every backend knows them.
+
+    On PyTorch they are of classes of their own, which the other backends can
+    import but not run.
+    """
+    if not isinstance(config, dict):
+        return config
+    config = {key: _portable(value) for key, value in config.items()}
+    module = config.get("module") or ""
+    if module.startswith("keras.src.backend.torch.optimizers"):
+        config |= {"module": "keras.optimizers", "registered_name": None}
+    return config
 
 
 def assign_optimizers(optimizer, defaults, loss_scaling):

@@ -4,6 +4,7 @@ import contextlib
 import functools
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -45,31 +46,36 @@ def _fused(optimizer):
     if type(optimizer) not in kinds or optimizer.amsgrad:
         yield
         return
-    optimizer.update_step = functools.partial(_adam_update, optimizer)
+    update = optimizer.update_step
+    optimizer.update_step = functools.partial(_adam_update, optimizer, update)
     try:
         yield
     finally:
         del optimizer.update_step
 
 
-def _adam_update(optimizer, gradient, variable, learning_rate):
-    if isinstance(gradient, tf.IndexedSlices):
-        gradient = tf.convert_to_tensor(gradient)
+def _adam_update(adam, update, gradient, variable, learning_rate):
     dtype = variable.dtype
-    index = optimizer._get_variable_index(variable)
-    step = tf.cast(optimizer.iterations.value + 1, dtype)
-    betas = [tf.cast(b, dtype) for b in (optimizer.beta_1, optimizer.beta_2)]
+    if isinstance(gradient, tf.IndexedSlices) or dtype != tf.float32:
+        update(gradient, variable, learning_rate)
+        return
+    index = adam._get_variable_index(variable)
+    step = tf.cast(adam.iterations.value + 1, dtype)
+    betas = np.float32(adam.beta_1), np.float32(adam.beta_2)
+    # The kernel takes 1 - beta_2 in float32. The root of the second moment is
+    # off by this factor; the step is not.
+    root = np.sqrt(float(1 - betas[1]) / (1.0 - adam.beta_2))
     tf.raw_ops.ResourceApplyAdam(
         var=variable.handle,
-        m=optimizer._momentums[index].value.handle,
-        v=optimizer._velocities[index].value.handle,
+        m=adam._momentums[index].value.handle,
+        v=adam._velocities[index].value.handle,
         beta1_power=betas[0] ** step,
         beta2_power=betas[1] ** step,
-        lr=tf.cast(learning_rate, dtype),
+        lr=tf.cast(learning_rate, dtype) * np.float32(root),
         beta1=betas[0],
         beta2=betas[1],
-        epsilon=tf.cast(optimizer.epsilon, dtype),
-        grad=tf.cast(gradient, dtype),
+        epsilon=np.float32(adam.epsilon * root),
+        grad=gradient,
     )
 
 

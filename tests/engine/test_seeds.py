@@ -1,5 +1,7 @@
 """Where a model's random numbers come from."""
 
+import random
+
 import keras
 import numpy as np
 import pytest
@@ -98,3 +100,41 @@ def test_workers_draw_the_rows_of_one_batch(name, monkeypatch):
         monkeypatch.setattr(backend, "replica", lambda index=index: (index, 3))
         rows.append(array(draw((2, 2), 3)))
     np.testing.assert_array_equal(np.concatenate(rows), whole)
+
+
+class Built(Solo):
+    """Builds its network itself, with random layers."""
+
+    def __init__(self, seed=None):
+        super().__init__(seed=seed)
+        with self.building_scope():
+            first, second = keras.layers.Dense(4), keras.layers.Dense(4)
+            self.network = keras.Sequential(
+                [keras.Input((4,)), first, keras.layers.Dropout(0.5), second]
+            )
+
+
+def test_initial_weights_and_layers_follow_from_the_seed():
+    keras.utils.set_random_seed(5)
+    first = [array(v) for v in Built(seed=3).variables]
+    keras.utils.set_random_seed(6)
+    again = [array(v) for v in Built(seed=3).variables]
+    other = [array(v) for v in Built(seed=4).variables]
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+    kernels = [v for v in first if v.shape == (4, 4)]
+    assert len(kernels) == 2
+    assert not np.array_equal(*kernels)
+    for mine, theirs in zip(first, other, strict=True):
+        if mine.shape == (4, 4) or mine.dtype == "uint32":
+            assert not np.array_equal(mine, theirs)
+
+
+def test_building_leaves_pythons_random_numbers_alone():
+    random.seed(1)
+    expected = random.random()
+    random.seed(1)
+    Built(seed=3)
+    assert random.random() == expected
+    keras.utils.set_random_seed(5)
+    first = array(Built().network.weights[0])
+    assert not np.array_equal(first, array(Built().network.weights[0]))

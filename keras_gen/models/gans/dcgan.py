@@ -175,7 +175,7 @@ class DCGAN(AdversarialModel):
                 "the images, or pass your own `generator` and "
                 "`discriminator`."
             )
-        with self.dtype_scope():
+        with self.building_scope():
             self.generator = generator or dcgan_generator(
                 self.image_shape, latent_dim, base_filters, kernel_size
             )

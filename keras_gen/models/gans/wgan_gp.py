@@ -120,7 +120,7 @@ class WGANGP(AdversarialModel):
             # Points have no range; a user's own network, one of its own.
             self.value_range = None
         if generator is None or critic is None:
-            with self.dtype_scope():
+            with self.building_scope():
                 built = networks(
                     architecture,
                     self.image_shape,

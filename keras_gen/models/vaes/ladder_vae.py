@@ -120,7 +120,7 @@ class LadderVAE(VariationalModel):
         self.importance_samples = importance_samples
 
         sizes = (self.latent_dims, hidden_dims, batch_norm)
-        with self.dtype_scope():
+        with self.building_scope():
             self.encoder = encoder or bottom_up(
                 self.input_shape, *sizes, only_mu_up
             )

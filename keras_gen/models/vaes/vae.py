@@ -194,7 +194,7 @@ class VAE(VariationalModel):
             keras.regularizers.L2(0.5 / num_examples) if num_examples else None
         )
         shapes = (self.input_shape, latent_dim)
-        with self.dtype_scope():
+        with self.building_scope():
             if architecture == "mlp":
                 units = hidden_units or 500
                 encoder = encoder or mlp_encoder(
