@@ -6,7 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from keras_gen.engine import backend, noise, replica, replica_mean
+from keras_gen.engine import (
+    GenerativeModel,
+    backend,
+    noise,
+    replica,
+    replica_mean,
+)
 from tests.engine.toys import Solo, array
 
 DRAWS = {
@@ -102,7 +108,7 @@ def test_workers_draw_the_rows_of_one_batch(name, monkeypatch):
     np.testing.assert_array_equal(np.concatenate(rows), whole)
 
 
-class Built(Solo):
+class Built(GenerativeModel):
     """Builds its network itself, with random layers."""
 
     def __init__(self, seed=None):
