@@ -12,11 +12,13 @@ from keras_gen.callbacks.latent_traversal import (
     LatentTraversal,
     Reconstructions,
 )
+from keras_gen.callbacks.metric_evaluation import EvaluateMetrics
 from keras_gen.callbacks.sample_grid import SampleGrid
 
 __all__ = [
     "Checkpoint",
     "EpochPictures",
+    "EvaluateMetrics",
     "HistoryCSV",
     "LatentTraversal",
     "Progress",

@@ -201,9 +201,8 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
 
     def compile_from_config(self, config):
         config = dict(config)
-        optimizer = keras.saving.deserialize_keras_object(
-            config.pop("optimizer")
-        )
+        optimizer = config.pop("optimizer")
+        optimizer = keras.saving.deserialize_keras_object(optimizer)
         self.compile(optimizer=optimizer, **config)
 
     # ---- Training ---------------------------------------------------------
@@ -238,10 +237,8 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
         def objective():
-            outputs = loss_fn()
-            loss, aux = (
-                outputs if isinstance(outputs, tuple) else (outputs, None)
-            )
+            loss = loss_fn()
+            loss, aux = loss if isinstance(loss, tuple) else (loss, None)
             if len(loss.shape) != 0:
                 raise ValueError(
                     f"The loss of the player {player!r} must be a scalar. "

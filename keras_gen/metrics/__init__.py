@@ -1,26 +1,81 @@
 """Metrics: pure functions of arrays, and extractors that run a network."""
 
+from keras_gen.metrics.beta_vae_metric import (
+    BetaVAEScore,
+    beta_vae_score,
+)
+from keras_gen.metrics.clustering import (
+    MatchedAccuracy,
+    classifier_agreement,
+    matched_accuracy,
+    normalized_mutual_information,
+)
 from keras_gen.metrics.coverage import (
     ClassCoverage,
     class_coverage,
     mean_pairwise_distance,
     pairwise_distance_ratio,
 )
+from keras_gen.metrics.dci import (
+    DCI,
+    DCIFromImportance,
+    dci,
+    dci_from_importance,
+)
 from keras_gen.metrics.digits_classifier import DigitsClassifier
+from keras_gen.metrics.disentanglement import (
+    DISENTANGLEMENT_METRICS,
+    DisentanglementReport,
+    disentanglement_report,
+)
+from keras_gen.metrics.elbo_decomposition import (
+    ActiveUnits,
+    ELBODecomposition,
+    active_units,
+    elbo_decomposition,
+)
 from keras_gen.metrics.evaluation import (
     draw_samples,
     evaluate_generator,
     evaluate_samples,
 )
 from keras_gen.metrics.extractors import FeatureExtractor, PixelExtractor
+from keras_gen.metrics.factor_vae_metric import (
+    FactorVAEScore,
+    factor_vae_score,
+)
+from keras_gen.metrics.factors import (
+    FactorArrays,
+    FactorData,
+    bin_factors,
+    encode_factors,
+    sprite_factor_data,
+)
 from keras_gen.metrics.frechet import (
     FeatureMoments,
     frechet_distance,
     frechet_distance_from_moments,
 )
+from keras_gen.metrics.frechet_infinity import (
+    ExtrapolatedDistance,
+    fid_infinity,
+)
+from keras_gen.metrics.gaussian_correlation import (
+    gaussian_total_correlation,
+    gaussian_wasserstein_correlation,
+    mutual_information_score,
+)
+from keras_gen.metrics.inception import (
+    InceptionV3Extractor,
+)
 from keras_gen.metrics.inception_score import (
     inception_score,
     inception_score_per_split,
+)
+from keras_gen.metrics.kernel_distance import (
+    KernelDistance,
+    kernel_distance,
+    polynomial_mmd,
 )
 from keras_gen.metrics.likelihood import (
     ImportanceWeightedBound,
@@ -29,26 +84,183 @@ from keras_gen.metrics.likelihood import (
     importance_weighted_bound,
     log_mean_exp,
 )
+from keras_gen.metrics.model_extractors import (
+    ModelExtractor,
+    RandomConvExtractor,
+)
+from keras_gen.metrics.modularity import (
+    ModularityExplicitness,
+    modularity_explicitness,
+)
+from keras_gen.metrics.mutual_information_gap import (
+    MutualInformationGap,
+    mig_hist,
+    mig_sampled,
+    mutual_information_matrix,
+)
+from keras_gen.metrics.parzen import (
+    ParzenEstimate,
+    choose_parzen_sigma,
+    parzen_log_likelihood,
+)
+from keras_gen.metrics.path_length import (
+    PathLength,
+    lerp,
+    perceptual_path_length,
+    slerp,
+)
+from keras_gen.metrics.perceptual import (
+    PairwiseDiversity,
+    PerceptualDistance,
+    load_linear_weights,
+    pairwise_diversity,
+    perceptual_distance,
+    squared_pixel_distance,
+)
+from keras_gen.metrics.precision_recall import (
+    DensityCoverage,
+    PrecisionRecall,
+    density_coverage,
+    expected_coverage,
+    precision_recall,
+    realism_scores,
+)
+from keras_gen.metrics.rate_distortion import (
+    RateDistortionCurve,
+    rate_distortion_curve,
+)
+from keras_gen.metrics.report import (
+    MetricReport,
+)
+from keras_gen.metrics.sap import (
+    SAP,
+    sap,
+)
+from keras_gen.metrics.sliced_wasserstein import (
+    SlicedWassersteinDistance,
+    projected_wasserstein,
+    sliced_wasserstein_distance,
+)
+from keras_gen.metrics.speech import (
+    CompositeScores,
+    composite,
+    evaluate_speech,
+    log_likelihood_ratio,
+    overall_snr,
+    pesq,
+    segmental_snr,
+    weighted_spectral_slope,
+)
+from keras_gen.metrics.structural_similarity import (
+    ClassDiversity,
+    PairSimilarity,
+    class_ms_ssim_diversity,
+    ms_ssim,
+    ms_ssim_diversity,
+    ssim,
+)
 
 __all__ = [
+    "ActiveUnits",
+    "BetaVAEScore",
     "ClassCoverage",
+    "ClassDiversity",
+    "CompositeScores",
+    "DCI",
+    "DCIFromImportance",
+    "DISENTANGLEMENT_METRICS",
+    "DensityCoverage",
     "DigitsClassifier",
+    "DisentanglementReport",
+    "ELBODecomposition",
+    "ExtrapolatedDistance",
+    "FactorArrays",
+    "FactorData",
+    "FactorVAEScore",
     "FeatureExtractor",
     "FeatureMoments",
     "ImportanceWeightedBound",
+    "InceptionV3Extractor",
+    "KernelDistance",
+    "MatchedAccuracy",
+    "MetricReport",
+    "ModelExtractor",
+    "ModularityExplicitness",
+    "MutualInformationGap",
+    "PairSimilarity",
+    "PairwiseDiversity",
+    "ParzenEstimate",
+    "PathLength",
+    "PerceptualDistance",
     "PixelExtractor",
+    "PrecisionRecall",
+    "RandomConvExtractor",
+    "RateDistortionCurve",
+    "SAP",
+    "SlicedWassersteinDistance",
     "StreamingLogMeanExp",
+    "active_units",
+    "beta_vae_score",
+    "bin_factors",
     "bits_per_dim",
+    "choose_parzen_sigma",
     "class_coverage",
+    "class_ms_ssim_diversity",
+    "classifier_agreement",
+    "composite",
+    "dci",
+    "dci_from_importance",
+    "density_coverage",
+    "disentanglement_report",
     "draw_samples",
+    "elbo_decomposition",
+    "encode_factors",
     "evaluate_generator",
     "evaluate_samples",
+    "evaluate_speech",
+    "expected_coverage",
+    "factor_vae_score",
+    "fid_infinity",
     "frechet_distance",
     "frechet_distance_from_moments",
+    "gaussian_total_correlation",
+    "gaussian_wasserstein_correlation",
     "importance_weighted_bound",
     "inception_score",
     "inception_score_per_split",
+    "kernel_distance",
+    "lerp",
+    "load_linear_weights",
+    "log_likelihood_ratio",
     "log_mean_exp",
+    "matched_accuracy",
     "mean_pairwise_distance",
+    "mig_hist",
+    "mig_sampled",
+    "modularity_explicitness",
+    "ms_ssim",
+    "ms_ssim_diversity",
+    "mutual_information_matrix",
+    "mutual_information_score",
+    "normalized_mutual_information",
+    "overall_snr",
     "pairwise_distance_ratio",
+    "pairwise_diversity",
+    "parzen_log_likelihood",
+    "perceptual_distance",
+    "perceptual_path_length",
+    "pesq",
+    "polynomial_mmd",
+    "precision_recall",
+    "projected_wasserstein",
+    "rate_distortion_curve",
+    "realism_scores",
+    "sap",
+    "segmental_snr",
+    "slerp",
+    "sliced_wasserstein_distance",
+    "sprite_factor_data",
+    "squared_pixel_distance",
+    "ssim",
+    "weighted_spectral_slope",
 ]

@@ -1,6 +1,7 @@
 """Checks of what metrics are given: never a silent number from bad input."""
 
 import importlib
+import importlib.metadata
 import types
 from typing import Any
 
@@ -83,3 +84,22 @@ def optional_package(module: str, package: str, use: str) -> types.ModuleType:
             f"{use} needs the package {package}, which is not installed. "
             f"Install it: `pip install {package}`."
         ) from error
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The versions that a report's numbers depend on.
+
+    Args:
+        *packages: Names of distributions besides keras-gen and keras.
+
+    Returns:
+        Dictionary from each package's name, and `"backend"`, to a string.
+    """
+    found = {"keras": keras.__version__, "backend": keras.backend.backend()}
+    for package in ("keras-gen", *packages):
+        try:
+            version = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            version = "not installed"
+        found[package.replace("-", "_")] = version
+    return found

@@ -1,12 +1,12 @@
 """The evaluation kit: one call that judges a generator's samples."""
 
-import importlib.metadata
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_gen.metrics.checks import versions
 from keras_gen.metrics.coverage import class_coverage, pairwise_distance_ratio
 from keras_gen.metrics.extractors import (
     FeatureExtractor,
@@ -107,7 +107,7 @@ def evaluate_samples(
         "resizer": extractor.resizer(*samples.shape[1:3]),
         "splits": splits,
         "seed": seed,
-        "versions": _versions(),
+        "versions": versions(),
     }
     return report
 
@@ -235,16 +235,4 @@ def _class_report(logits, real_logits, splits, threshold, seed):
         "min_class_share": coverage.min_share,
         "num_classes_covered": coverage.num_covered,
         "coverage_threshold": coverage.threshold,
-    }
-
-
-def _versions():
-    try:
-        own = importlib.metadata.version("keras-gen")
-    except importlib.metadata.PackageNotFoundError:
-        own = "not installed"
-    return {
-        "keras_gen": own,
-        "keras": keras.__version__,
-        "backend": keras.backend.backend(),
     }

@@ -14,6 +14,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+_ROWS = 4096
+
 
 class FeatureMoments:
     """Mean and covariance of features that arrive in batches.
@@ -142,8 +144,9 @@ def frechet_distance_from_moments(
 ) -> float:
     """Fréchet distance between two Gaussians given by their moments.
 
-    The trace of the root of `cov_a @ cov_b` is the sum of the singular values
-    of `cov_a^(1/2) @ cov_b^(1/2)`. Unlike a general matrix root it is real and
+    With `cov = factor @ factor.T` for each, the trace of the root of
+    `cov_a @ cov_b` is the sum of the singular values of
+    `factor_a.T @ factor_b`. Unlike a general matrix root it is real and
     accurate for singular covariances, which fewer samples than features give.
 
     Args:
@@ -173,8 +176,8 @@ def frechet_distance_from_moments(
             f"The two sets have features of width {mean_a.shape[0]} and "
             f"{mean_b.shape[0]}. Both must come from the same extractor."
         )
-    root_product = _matrix_root("a", cov_a) @ _matrix_root("b", cov_b)
-    trace_root = np.linalg.svd(root_product, compute_uv=False).sum()
+    product = _factor("a", cov_a).T @ _factor("b", cov_b)
+    trace_root = np.linalg.svd(product, compute_uv=False).sum()
     shift = np.square(mean_a - mean_b).sum()
     distance = shift + np.trace(cov_a) + np.trace(cov_b) - 2.0 * trace_root
     return max(float(distance), 0.0)
@@ -183,14 +186,19 @@ def frechet_distance_from_moments(
 def _moments(features: np.ndarray | Iterable[np.ndarray]) -> FeatureMoments:
     moments = FeatureMoments()
     if hasattr(features, "shape"):
-        return moments.update(features)
+        if len(features.shape) != 2:
+            _checked_features(features)
+        # By rows, so that no whole copy in float64 is made.
+        for start in range(0, max(len(features), 1), _ROWS):
+            moments.update(features[start : start + _ROWS])
+        return moments
     for batch in features:
         moments.update(batch)
     return moments
 
 
-def _matrix_root(which: str, covariance: np.ndarray) -> np.ndarray:
-    """Symmetric root; eigenvalues at the level of rounding count as zero."""
+def _factor(which: str, covariance: np.ndarray) -> np.ndarray:
+    """`f` with `f @ f.T = covariance`; eigenvalues of rounding are zero."""
     values, vectors = np.linalg.eigh(covariance)
     largest = max(values[-1], 0.0)
     # A covariance summed in float32 may dip this far below zero, not further.
@@ -202,7 +210,7 @@ def _matrix_root(which: str, covariance: np.ndarray) -> np.ndarray:
         )
     floor = largest * len(values) * np.finfo(np.float64).eps
     roots = np.sqrt(np.where(values > floor, values, 0.0))
-    return (vectors * roots) @ vectors.T
+    return vectors * roots
 
 
 def _checked_features(features: np.ndarray) -> np.ndarray:
