@@ -151,6 +151,11 @@ from keras_gen.metrics.speech import (
     segmental_snr,
     weighted_spectral_slope,
 )
+from keras_gen.metrics.streaming import (
+    FrechetDistance,
+    InceptionScore,
+    NegativeLogLikelihood,
+)
 from keras_gen.metrics.structural_similarity import (
     ClassDiversity,
     PairSimilarity,
@@ -179,7 +184,9 @@ __all__ = [
     "FactorVAEScore",
     "FeatureExtractor",
     "FeatureMoments",
+    "FrechetDistance",
     "ImportanceWeightedBound",
+    "InceptionScore",
     "InceptionV3Extractor",
     "KernelDistance",
     "MatchedAccuracy",
@@ -187,6 +194,7 @@ __all__ = [
     "ModelExtractor",
     "ModularityExplicitness",
     "MutualInformationGap",
+    "NegativeLogLikelihood",
     "PairSimilarity",
     "PairwiseDiversity",
     "ParzenEstimate",

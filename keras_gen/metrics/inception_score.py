@@ -77,7 +77,7 @@ def inception_score_per_split(
     scores.mean(), scores.std()  # (10.0, 0.0)
     ```
     """
-    log_probs = _log_probabilities(predictions, from_logits)
+    log_probs = log_probabilities(predictions, from_logits)
     if not 1 <= splits <= len(log_probs):
         raise ValueError(
             f"`splits` must lie between 1 and the number of samples, "
@@ -100,7 +100,7 @@ def _score(log_probs: np.ndarray) -> float:
     return float(np.exp(divergence.mean()))
 
 
-def _log_probabilities(predictions: np.ndarray, logits: bool) -> np.ndarray:
+def log_probabilities(predictions: np.ndarray, logits: bool) -> np.ndarray:
     predictions = np.asarray(predictions, dtype=np.float64)
     if predictions.ndim != 2 or predictions.size == 0:
         raise ValueError(
