@@ -140,8 +140,11 @@ def test_initial_weights_are_those_of_the_official_code(architecture, width):
             if math.prod(layer.kernel.shape) > 400:
                 expected.append(gain(layer))
         for layer in layers_of(network, layers.Dense):
-            variance = array(layer.kernel).var() * sum(layer.kernel.shape) / 2
-            assert variance == pytest.approx(1.0, rel=0.25)
+            kernel, fans = array(layer.kernel), sum(layer.kernel.shape)
+            assert np.abs(kernel).max() <= (6 / fans) ** 0.5
+            # Few weights do not tell their variance.
+            if kernel.size > 400:
+                assert kernel.var() * fans / 2 == pytest.approx(1.0, rel=0.25)
     assert large
     np.testing.assert_allclose(large, 2.0, rtol=0.15)
     np.testing.assert_allclose(small, 1.0, rtol=0.25)
