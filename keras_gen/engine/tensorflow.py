@@ -33,25 +33,21 @@ def differentiate(objective, variables):
 
 
 def apply_gradients(optimizer, gradients, variables):
-    with _fused(optimizer):
-        optimizer.apply(gradients, variables)
+    scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    _fuse(optimizer.inner_optimizer if scaled else optimizer)
+    optimizer.apply(gradients, variables)
 
 
-@contextlib.contextmanager
-def _fused(optimizer):
+def _fuse(optimizer):
     """Lets Adam update a variable and its moments by one kernel."""
-    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        optimizer = optimizer.inner_optimizer
     kinds = (keras.optimizers.Adam, keras.optimizers.AdamW)
     if type(optimizer) not in kinds or optimizer.amsgrad:
-        yield
         return
-    update = optimizer.update_step
-    optimizer.update_step = functools.partial(_adam_update, optimizer, update)
-    try:
-        yield
-    finally:
-        del optimizer.update_step
+    if "update_step" not in vars(optimizer):
+        update = optimizer.update_step
+        optimizer.update_step = functools.partial(
+            _adam_update, optimizer, update
+        )
 
 
 def _adam_update(adam, update, gradient, variable, learning_rate):
