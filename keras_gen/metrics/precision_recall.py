@@ -58,6 +58,7 @@ def precision_recall(
     k: int = 3,
     *,
     strict: bool = False,
+    max_percentile: float = 100.0,
     block_size: int | None = None,
 ) -> PrecisionRecall:
     """Improved precision and recall.
@@ -72,6 +73,9 @@ def precision_recall(
             itself.
         strict: Whether a sample on the surface of a ball is outside. The
             paper counts it as inside.
+        max_percentile: Percentile of the radii of a set, in `(0, 100]`, above
+            which a ball shrinks to its centre. Below 100, the large balls of
+            outliers do not count.
         block_size: Number of rows of distances in memory at a time; by
             default as many as fit into about 128 MB.
 
@@ -80,7 +84,8 @@ def precision_recall(
 
     Raises:
         ValueError: If a set has no more than k samples, holds NaN or
-            infinity, or the widths differ.
+            infinity, the widths differ, or the percentile is not in
+            `(0, 100]`.
 
     Example:
 
@@ -91,8 +96,11 @@ def precision_recall(
     ```
     """
     real, fake = _checked_pair(real, fake, k, fake_needs_balls=True)
+    _check_percentile(max_percentile)
     real_radii = _squared_radii(real, k, block_size)
     fake_radii = _squared_radii(fake, k, block_size)
+    for radii in (real_radii, fake_radii):
+        radii[radii > np.percentile(radii, max_percentile)] = 0.0
     inside_real = np.zeros(len(fake), dtype=bool)
     inside_fake = np.zeros(len(real), dtype=bool)
     for rows, squared in _squared_distances(real, fake, block_size):
@@ -225,10 +233,7 @@ def realism_scores(
     realism_scores(real, [[1.5], [5.0]], k=1)  # [2.0, 0.5]
     ```
     """
-    if not 0.0 < max_percentile <= 100.0:
-        raise ValueError(
-            f"`max_percentile` must be in (0, 100], received {max_percentile}."
-        )
+    _check_percentile(max_percentile)
     real, fake = _checked_pair(real, fake, k, fake_needs_balls=False)
     radii = _squared_radii(real, k, block_size)
     kept = radii <= np.percentile(radii, max_percentile)
@@ -241,6 +246,13 @@ def realism_scores(
         ratios = np.divide(balls, squared, out=at_centre, where=squared > 0.0)
         squared_scores = np.maximum(squared_scores, ratios.max(axis=0))
     return np.sqrt(squared_scores)
+
+
+def _check_percentile(max_percentile: float) -> None:
+    if not 0.0 < max_percentile <= 100.0:
+        raise ValueError(
+            f"`max_percentile` must be in (0, 100], received {max_percentile}."
+        )
 
 
 def _within(

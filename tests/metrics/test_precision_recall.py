@@ -193,3 +193,17 @@ def test_refuses_what_has_no_region():
         density_coverage(good, good, block_size=0)
     with pytest.raises(ValueError, match="k=5, num_real=5"):
         expected_coverage(5, 5, k=5)
+
+
+def test_pruned_balls_of_outliers_hold_nothing():
+    """The outlier's ball reaches back to the crowd, and holds a fake."""
+    real = np.array([[0.0], [1.0], [2.0], [3.0], [50.0]])
+    fake = np.array([[0.5], [1.5], [2.5], [30.0]])
+    whole = precision_recall(real, fake, k=1)
+    assert whole == (1.0, 1.0)
+    # Of five radii four are 1; of the fakes' four, three are.
+    pruned = precision_recall(real, fake, k=1, max_percentile=75.0)
+    assert pruned.precision == 0.75
+    assert pruned.recall == 0.8
+    with pytest.raises(ValueError, match="max_percentile"):
+        precision_recall(real, fake, k=1, max_percentile=0.0)
