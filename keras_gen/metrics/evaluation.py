@@ -1,6 +1,6 @@
 """The evaluation kit: one call that judges a generator's samples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -14,6 +14,7 @@ from keras_gen.metrics.extractors import (
     to_unit,
 )
 from keras_gen.metrics.frechet import frechet_distance
+from keras_gen.metrics.further import Evidence, further_metrics
 from keras_gen.metrics.inception_score import inception_score_per_split
 
 
@@ -26,6 +27,7 @@ def evaluate_samples(
     real_value_range: tuple[float, float] | None = None,
     splits: int = 1,
     coverage_threshold: float | None = None,
+    further: Sequence[str] = (),
     seed: int = 0,
 ) -> dict[str, Any]:
     """Judges samples against real images.
@@ -46,6 +48,9 @@ def evaluate_samples(
         splits: Number of parts the samples are scored in.
         coverage_threshold: Share from which on a class counts as covered; by
             default a fifth of an even share.
+        further: Names of metrics to add: `"density_coverage"`,
+            `"fid_infinity"`, `"kernel_distance"`, `"ms_ssim"`,
+            `"precision_recall"`, `"sliced_wasserstein"`.
         seed: Seed of the division into halves and splits, and of the subsets
             of images whose distances are compared.
 
@@ -90,17 +95,23 @@ def evaluate_samples(
     )
     shuffled = np.random.default_rng(seed).permutation(real_features)
     half = len(shuffled) // 2
+    given = Evidence(
+        to_unit(samples, value_range),
+        to_unit(real, real_value_range),
+        features,
+        real_features,
+        seed,
+    )
     report = {
         "frechet_distance": frechet_distance(features, real_features),
         "frechet_distance_floor": frechet_distance(
             shuffled[:half], shuffled[half:]
         ),
         "distance_ratio": pairwise_distance_ratio(
-            to_unit(samples, value_range),
-            to_unit(real, real_value_range),
-            seed=seed,
+            given.samples, given.real, seed=seed
         ),
         **_class_report(logits, real_logits, splits, coverage_threshold, seed),
+        **further_metrics(further, given),
         "num_samples": len(samples),
         "num_real": len(real),
         "extractor": extractor.name,

@@ -9,7 +9,12 @@ from keras_gen.metrics import (
     draw_samples,
     evaluate_generator,
     evaluate_samples,
+    fid_infinity,
     frechet_distance,
+    kernel_distance,
+    ms_ssim_diversity,
+    precision_recall,
+    sliced_wasserstein_distance,
 )
 
 
@@ -154,3 +159,47 @@ def test_refuses_what_cannot_be_compared():
         draw_samples(object(), 5)
     with pytest.raises(ValueError, match="at least 1, received 0"):
         draw_samples(Model(), 0)
+
+
+def test_further_metrics_are_those_of_the_functions():
+    rng = np.random.default_rng(7)
+    real = rng.uniform(size=(60, 16, 16, 1))
+    samples = 0.5 * rng.uniform(size=(50, 16, 16, 1))
+    names = [
+        "density_coverage",
+        "fid_infinity",
+        "kernel_distance",
+        "ms_ssim",
+        "precision_recall",
+        "sliced_wasserstein",
+    ]
+    report = evaluate_samples(
+        2.0 * samples - 1.0,
+        real,
+        PixelExtractor(),
+        value_range=(-1.0, 1.0),
+        further=names,
+        seed=3,
+    )
+    json.dumps(report)
+    x, y = samples.reshape(50, -1), real.reshape(60, -1)
+    kernel = kernel_distance(x, y, subset_size=50, seed=3)
+    wasserstein = sliced_wasserstein_distance(
+        real[:50], samples, (0.0, 1.0), seed=3
+    )
+    expected = {
+        "kernel_distance": kernel.mean,
+        "kernel_distance_subset_size": 50,
+        "precision": precision_recall(y, x).precision,
+        "recall": precision_recall(y, x).recall,
+        "fid_infinity": fid_infinity(y, x, seed=3).distance,
+        "ms_ssim": ms_ssim_diversity(samples, seed=3).mean,
+        "ms_ssim_real": ms_ssim_diversity(real, seed=3).mean,
+        "sliced_wasserstein": wasserstein.average,
+    }
+    for name, value in expected.items():
+        # The images went to [-1, 1] and back in float32.
+        assert report[name] == pytest.approx(value, rel=1e-3, abs=1e-4), name
+    assert report["num_samples"] == 50 and report["extractor"] == "pixels"
+    with pytest.raises(ValueError, match="Choose among"):
+        evaluate_samples(samples, real, PixelExtractor(), further=["fid"])
