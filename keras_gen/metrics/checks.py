@@ -53,6 +53,17 @@ def finite_array(
         )
     if array.size == 0:
         raise ValueError(f"{name} are empty: received shape {array.shape}.")
+    require_finite(name, array)
+    return array
+
+
+def require_finite(name: str, array: np.ndarray) -> None:
+    """Raises `ValueError` if an array holds NaN or infinity.
+
+    Args:
+        name: String. What the array is called in the error.
+        array: Float array.
+    """
     bad = array.size - int(np.isfinite(array).sum())
     if bad:
         raise ValueError(
@@ -60,7 +71,6 @@ def finite_array(
             "entries. Find out where they come from: a metric of them would "
             "be meaningless."
         )
-    return array
 
 
 def optional_package(module: str, package: str, use: str) -> types.ModuleType:

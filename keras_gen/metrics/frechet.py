@@ -14,6 +14,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from keras_gen.metrics.checks import require_finite
+
 _ROWS = 4096
 
 
@@ -220,7 +222,7 @@ def _checked_features(features: np.ndarray) -> np.ndarray:
             "Expected features of shape (samples, dim), received shape "
             f"{features.shape}. Flatten each sample's features to one vector."
         )
-    _require_finite("The features", features)
+    require_finite("The features", features)
     return features
 
 
@@ -234,8 +236,8 @@ def _checked_moments(
             f"Expected `mean_{which}` of shape (dim,) and `cov_{which}` of "
             f"shape (dim, dim), received {mean.shape} and {covariance.shape}."
         )
-    _require_finite(f"`mean_{which}`", mean)
-    _require_finite(f"`cov_{which}`", covariance)
+    require_finite(f"`mean_{which}`", mean)
+    require_finite(f"`cov_{which}`", covariance)
     scale = np.abs(covariance).max(initial=0.0)
     if not np.allclose(covariance, covariance.T, rtol=0.0, atol=1e-5 * scale):
         raise ValueError(
@@ -243,13 +245,3 @@ def _checked_moments(
             "Compute it as `np.cov(features, rowvar=False)`."
         )
     return mean, (covariance + covariance.T) / 2.0
-
-
-def _require_finite(what: str, values: np.ndarray) -> None:
-    bad = values.size - int(np.isfinite(values).sum())
-    if bad:
-        raise ValueError(
-            f"{what} contain NaN or infinity in {bad} of {values.size} "
-            "entries. Find out where the generator or the extractor went "
-            "wrong; a distance would be meaningless."
-        )
