@@ -10,16 +10,29 @@ __version__ = "0.1.0"
 
 # A model's name in files, recipes and exports, its class and its module.
 _MODELS = {
+    "ae": ("AE", "keras_gen.models.autoencoders.ae"),
+    "dae": ("DAE", "keras_gen.models.autoencoders.dae"),
+    "sae": ("SAE", "keras_gen.models.autoencoders.sae"),
+    "cae": ("CAE", "keras_gen.models.autoencoders.cae"),
     "vae": ("VAE", "keras_gen.models.vaes.vae"),
     "ladder_vae": ("LadderVAE", "keras_gen.models.vaes.ladder_vae"),
     "dcgan": ("DCGAN", "keras_gen.models.gans.dcgan"),
     "wgan_gp": ("WGANGP", "keras_gen.models.gans.wgan_gp"),
 }
 
+# The classes that are part of a model's family, and their modules.
+_VARIANTS = {
+    "RBM": "keras_gen.models.autoencoders.rbm",
+    "StackedDAE": "keras_gen.models.autoencoders.dae",
+    "KSparseAE": "keras_gen.models.autoencoders.k_sparse_ae",
+    "StackedCAE": "keras_gen.models.autoencoders.cae",
+}
+
 _NAMES = {
     "GenerativeModel": "keras_gen.engine",
     "OptimizerGroup": "keras_gen.engine",
     **dict(_MODELS.values()),
+    **_VARIANTS,
 }
 
 _SUBPACKAGES = (
@@ -95,8 +108,8 @@ def load_model(path, **kwargs):
     """
     import keras
 
-    for name in list_models():
-        model_class(name)
+    for module in _NAMES.values():
+        importlib.import_module(module)
     return keras.saving.load_model(path, **kwargs)
 
 

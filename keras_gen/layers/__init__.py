@@ -4,10 +4,22 @@ from keras_gen.layers.batch_normalization import (
     BatchNormalization,
     ConditionalBatchNormalization,
 )
+from keras_gen.layers.corruption import (
+    AdditiveNoise,
+    DropoutNoise,
+    MaskingNoise,
+    SaltAndPepperNoise,
+)
+from keras_gen.layers.k_sparse import KSparse
 from keras_gen.layers.layer_normalization import LayerNormalization
 
 __all__ = [
+    "AdditiveNoise",
     "BatchNormalization",
     "ConditionalBatchNormalization",
+    "DropoutNoise",
+    "KSparse",
     "LayerNormalization",
+    "MaskingNoise",
+    "SaltAndPepperNoise",
 ]

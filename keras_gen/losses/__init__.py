@@ -1,5 +1,5 @@
 """Losses: pure functions of tensors."""
 
-from keras_gen.losses import adversarial, penalties
+from keras_gen.losses import adversarial, penalties, reconstruction
 
-__all__ = ["adversarial", "penalties"]
+__all__ = ["adversarial", "penalties", "reconstruction"]

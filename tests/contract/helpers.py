@@ -16,6 +16,9 @@ QUICK = {"run_eagerly": keras.backend.backend() != "jax"}
 
 def class_of(case):
     """The class that a key of `SETTINGS` is about."""
+    name = SETTINGS[case].class_name
+    if name is not None:
+        return getattr(keras_gen, name)
     return keras_gen.model_class(case.partition("-")[0])
 
 

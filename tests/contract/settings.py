@@ -11,7 +11,11 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_gen.layers import BatchNormalization, ConditionalBatchNormalization
+from keras_gen.layers import (
+    BatchNormalization,
+    ConditionalBatchNormalization,
+    SaltAndPepperNoise,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Settings:
         value_range: The smallest and the largest value of a sample, or
             `None` where samples are not bounded.
         data_range: The range that data is checked for, or `None`.
+        class_name: The public name of a class that is not the model's own
+            but one of its family, as `"RBM"` is of `"ae"`.
         wrong_arguments: Pairs of arguments that the constructor must refuse
             and of the words that its message must contain.
     """
@@ -49,6 +55,7 @@ class Settings:
     labels: str = "ignored"
     value_range: tuple | None = None
     data_range: tuple | None = None
+    class_name: str | None = None
     wrong_arguments: tuple = ()
 
     @property
@@ -111,6 +118,19 @@ def several_heads(input_shape, sizes, name):
     return keras.Model(inputs, heads, name=name)
 
 
+def to_vector(input_shape, size, activation=None):
+    """From an example to one vector, with dropout on the way."""
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            layers.Flatten(),
+            layers.Dense(5, activation="tanh"),
+            layers.Dropout(0.3, seed=1),
+            layers.Dense(size, activation=activation),
+        ]
+    )
+
+
 def to_example(size, shape, activation=None):
     """From a vector to an example, with a batch normalization."""
     return keras.Sequential(
@@ -161,6 +181,194 @@ def critic_of_classes(shape, num_classes):
 SHAPE = (6, 5, 1)
 
 SETTINGS = {
+    "ae": Settings(
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "hidden_units": (8, 6),
+            "latent_dim": 3,
+        },
+        make_batch=uniform(SHAPE),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {
+            "encoder": to_vector(SHAPE, 3),
+            "decoder": to_example(3, SHAPE),
+        },
+        labels="refused",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+        wrong_arguments=(
+            ({"architecture": "rnn"}, ("architecture", "'rnn'", "'mlp'")),
+            ({"likelihood": "cat"}, ("likelihood", "'cat'", "'gaussian'")),
+            ({"architecture": "conv"}, ("multiples of 4", str(SHAPE))),
+            (
+                {"architecture": "conv", "tied": True},
+                ("dense", "architecture='conv'", "tied=True"),
+            ),
+            ({"hidden_units": (8, 0)}, ("positive", "(8, 0")),
+            (
+                {"encoder": several_heads(SHAPE, [(3, None)] * 2, "own")},
+                ("one tensor", "(None, 3), (None, 3)"),
+            ),
+        ),
+    ),
+    "ae-rbm": Settings(
+        class_name="RBM",
+        arguments=lambda: {"input_shape": SHAPE, "hidden_units": 5},
+        make_batch=uniform(SHAPE),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {},
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+        wrong_arguments=(
+            ({"visible": "relu"}, ("visible='relu'", "'binary'")),
+            (
+                {"visible": "gaussian", "hidden": "gaussian"},
+                ("visible='gaussian'", "hidden='gaussian'", "'binary'"),
+            ),
+        ),
+    ),
+    "dae": Settings(
+        arguments=lambda: {"input_shape": SHAPE, "hidden_units": 8},
+        make_batch=uniform(SHAPE),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {
+            "encoder": to_vector(SHAPE, 8, "sigmoid"),
+            "decoder": to_example(8, SHAPE),
+            "tied": False,
+            "noise": SaltAndPepperNoise(0.3, seed=5),
+        },
+        labels="refused",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+        wrong_arguments=(
+            ({"noise": "fog"}, ("noise='fog'", "'masking'", "'gaussian'")),
+            ({"noise": layers.ReLU()}, ("corrupt", "ReLU", "Corruption")),
+            ({"noise_level": 1.5}, ("from 0 to 1", "level=1.5")),
+            ({"emphasis": (1.0, -1.0)}, ("pair", "(1.0, -1.0)")),
+            (
+                {"decoder": to_example(8, SHAPE)},
+                ("tied=True", "decoder"),
+            ),
+        ),
+    ),
+    "dae-stacked": Settings(
+        class_name="StackedDAE",
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "hidden_units": (6, 5),
+            "noise_levels": (0.1, 0.2),
+            "num_classes": 3,
+        },
+        make_batch=labelled(SHAPE, 3, 0.0),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {},
+        labels="required",
+        wrong_arguments=(
+            ({"noise_levels": (0.1,)}, ("level of noise", "(0.1,)")),
+            ({"noise": "fog"}, ("noise='fog'", "'masking'")),
+        ),
+    ),
+    "sae": Settings(
+        arguments=lambda: {"input_shape": SHAPE, "hidden_units": 5},
+        make_batch=uniform(SHAPE),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {
+            "encoder": to_vector(SHAPE, 5, "sigmoid"),
+            "decoder": to_example(5, SHAPE, "sigmoid"),
+        },
+        labels="refused",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+        wrong_arguments=(
+            ({"sparsity": 1.0}, ("between 0 and 1", "sparsity=1.0")),
+            (
+                {"sparsity_estimator": "sum"},
+                ("sparsity_estimator='sum'", "'batch'", "'ema'"),
+            ),
+        ),
+    ),
+    "sae-ema": Settings(
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "hidden_units": 5,
+            "sparsity_estimator": "ema",
+        },
+        make_batch=uniform(SHAPE),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {},
+        labels="refused",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+    ),
+    "sae-k_sparse": Settings(
+        class_name="KSparseAE",
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "hidden_units": 12,
+            "k": 4,
+            "initial_k": 10,
+            "schedule_epochs": 2,
+        },
+        make_batch=uniform(SHAPE),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {
+            "encoder": to_vector(SHAPE, 12),
+            "decoder": to_example(12, SHAPE),
+            "tied": False,
+        },
+        labels="refused",
+        wrong_arguments=(
+            ({"k": 13}, ("12 units", "k=13")),
+            ({"alpha": 0.5}, ("at least 1", "alpha=0.5")),
+            ({"schedule_epochs": None}, ("initial_k=10", "both or neither")),
+        ),
+    ),
+    "cae": Settings(
+        arguments=lambda: {"input_shape": SHAPE, "hidden_units": 8},
+        make_batch=uniform(SHAPE),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {
+            "encoder": to_vector(SHAPE, 3, "tanh"),
+            "decoder": to_example(3, SHAPE),
+            "tied": False,
+        },
+        labels="refused",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+        wrong_arguments=(
+            ({"estimator": "svd"}, ("estimator='svd'", "'hutchinson'")),
+            (
+                {"encoder": to_vector(SHAPE, 3, "tanh"), "likelihood": "x"},
+                ("likelihood='x'", "'bernoulli'"),
+            ),
+        ),
+    ),
+    "cae-higher_order": Settings(
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "hidden_units": (8, 4),
+            "estimator": "hutchinson",
+            "hessian_weight": 0.1,
+        },
+        make_batch=uniform(SHAPE),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {},
+        labels="refused",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+    ),
+    "cae-stacked": Settings(
+        class_name="StackedCAE",
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "hidden_units": (6, 5),
+            "num_classes": 3,
+        },
+        make_batch=labelled(SHAPE, 3, 0.0),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {},
+        labels="required",
+    ),
     "vae": Settings(
         arguments=lambda: {
             "input_shape": SHAPE,

@@ -108,7 +108,7 @@ def test_seed_generators_differ(case):
         for variable in model.variables
         if "seed_generator_state" in variable.path
     ]
-    assert states and len(states) == len(set(states))
+    assert len(states) == len(set(states))
 
 
 def test_unknown_keyword_is_an_error_that_names_it(case):

@@ -22,6 +22,8 @@ from keras import layers, ops
 from keras_gen.distributions import bernoulli, normal
 from keras_gen.engine import noise
 from keras_gen.engine.records import check_range
+from keras_gen.models.networks import conv_decoder, conv_encoder
+from keras_gen.models.reconstructing import require_option
 from keras_gen.models.vaes.variational import Terms, VariationalModel
 from keras_gen.precision import at_least_float32
 
@@ -59,42 +61,6 @@ def mlp_decoder(
     return keras.Model(z, outputs if heads > 1 else outputs[0], name="decoder")
 
 
-def conv_encoder(input_shape, latent_dim, hidden_units=256):
-    """Two strided convolutions (32 and 64 filters) and a dense layer."""
-    x = inputs = keras.Input(input_shape)
-    for filters in (32, 64):
-        x = layers.Conv2D(
-            filters, 4, strides=2, padding="same", activation="relu"
-        )(x)
-    h = layers.Dense(hidden_units, activation="relu")(layers.Flatten()(x))
-    mean = layers.Dense(latent_dim, name="mean")(h)
-    log_variance = layers.Dense(latent_dim, name="log_variance")(h)
-    return keras.Model(inputs, [mean, log_variance], name="encoder")
-
-
-def conv_decoder(input_shape, latent_dim, hidden_units=256, heads=1):
-    """The mirror image of `conv_encoder`."""
-    height, width, channels = input_shape
-    if height % 4 or width % 4:
-        raise ValueError(
-            "The convolutional VAE halves the image twice: its sides must be "
-            f"multiples of 4. Received: input_shape={input_shape}. Resize "
-            "the images or use `architecture='mlp'`."
-        )
-    z = keras.Input((latent_dim,))
-    h = layers.Dense(hidden_units, activation="relu")(z)
-    h = layers.Dense(height // 4 * (width // 4) * 64, activation="relu")(h)
-    h = layers.Reshape((height // 4, width // 4, 64))(h)
-    h = layers.Conv2DTranspose(
-        32, 4, strides=2, padding="same", activation="relu"
-    )(h)
-    outputs = [
-        layers.Conv2DTranspose(channels, 4, strides=2, padding="same")(h)
-        for _ in range(heads)
-    ]
-    return keras.Model(z, outputs if heads > 1 else outputs[0], name="decoder")
-
-
 def _dense_layer(initializer, regularizer):
     def dense(units, **options):
         # One object for each layer: it would give all the same numbers.
@@ -119,8 +85,8 @@ class VAE(VariationalModel):
         hidden_units: Integer. The width of the hidden layer of each net.
             Defaults to the paper's 500 for `"mlp"`, to 256 for `"conv"`.
         architecture: `"mlp"`, the paper's nets of one tanh layer, or
-            `"conv"`, two strided convolutions, for images whose sides are
-            multiples of 4.
+            `"conv"`, two strided convolutions of 32 and 64 filters, for
+            images whose sides are multiples of 4.
         likelihood: `p(x|z)`: `"bernoulli"` for `x` in [0, 1];
             `"gaussian"`, of fixed standard deviation `scale`; or
             `"gaussian_learned"`, the paper's model of continuous data, with
@@ -205,8 +171,11 @@ class VAE(VariationalModel):
                 )
             else:
                 units = hidden_units or 256
-                encoder = encoder or conv_encoder(*shapes, units)
-                decoder = decoder or conv_decoder(*shapes, units, heads)
+                heads_of_z = {"mean": latent_dim, "log_variance": latent_dim}
+                encoder = encoder or conv_encoder(
+                    self.input_shape, heads_of_z, units
+                )
+                decoder = decoder or conv_decoder(*shapes, units, heads=heads)
         self.encoder = encoder
         self.decoder = decoder
         self.posterior_seed = self.seed_generator("posterior")
@@ -315,12 +284,3 @@ class VAE(VariationalModel):
             Array of shape `(n,)`.
         """
         return -self.elbo(x, num_samples)["elbo"]
-
-
-def require_option(name, value, options):
-    """Raises unless `value` is one of `options`."""
-    if value not in options:
-        raise ValueError(
-            f"`{name}` must be one of {list(options)}. Received: "
-            f"{name}={value!r}."
-        )

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gen.engine import GenerativeModel, Signature
+from keras_gen.engine import Signature
+from keras_gen.models.reconstructing import ReconstructingModel
 
 
 class Terms(typing.NamedTuple):
@@ -26,7 +27,7 @@ class Terms(typing.NamedTuple):
     kl_divergence: typing.Any
 
 
-class VariationalModel(GenerativeModel):
+class VariationalModel(ReconstructingModel):
     """A latent-variable model trained by a variational bound.
 
     A subclass defines `terms`, and `encode` and `decode` on batches through
@@ -34,7 +35,6 @@ class VariationalModel(GenerativeModel):
     the axes of an example and averaged over the batch.
     """
 
-    players = {"model": ["encoder", "decoder"]}
     logged = ("reconstruction_loss", "kl_divergence")
 
     # ---- What a model defines ---------------------------------------------
@@ -71,20 +71,6 @@ class VariationalModel(GenerativeModel):
         reconstruction_loss, kl = self.bound_losses(batch.x, training=False)
         self.log(loss=reconstruction_loss + kl)
 
-    def prepare_batch(self, batch):
-        shape = tuple(batch.x.shape)
-        expected = (None, *self.input_shape)
-        if len(shape) != len(expected) or any(
-            e is not None and s is not None and s != e
-            for s, e in zip(shape, expected, strict=True)
-        ):
-            raise ValueError(
-                f"{type(self).__name__} was built for inputs of shape "
-                f"{expected}. Received: shape={shape}. Resize the data or "
-                f"build the model with `input_shape={shape[1:]}`."
-            )
-        return batch._replace(x=ops.cast(batch.x, "float32"))
-
     # ---- Inference --------------------------------------------------------
 
     def call(self, inputs, training=False):
@@ -105,33 +91,8 @@ class VariationalModel(GenerativeModel):
             self.encode_step, self.checked(x), batch_size=batch_size
         )
 
-    def decode(self, z, batch_size: int = 256) -> np.ndarray:
-        """The mean of `p(x|z)`.
-
-        Args:
-            z: Array of shape `(n, latent_dim)`.
-            batch_size: Integer.
-
-        Returns:
-            Array of shape `(n, *input_shape)`.
-        """
-        return self.run_batched(
-            self.decode_step,
-            np.asarray(z, "float32"),
-            batch_size=batch_size,
-        )
-
-    def reconstruct(self, x, batch_size: int = 256) -> np.ndarray:
-        """`x` through the mean of the posterior and back.
-
-        Args:
-            x: Array of shape `(n, *input_shape)`.
-            batch_size: Integer.
-
-        Returns:
-            Array of shape `(n, *input_shape)`.
-        """
-        return self.run_batched(self, self.checked(x), batch_size=batch_size)
+    def codes(self, x) -> np.ndarray:
+        return self.encode(x)[0]
 
     def elbo(
         self, x, num_samples: int = 1, batch_size: int = 256
@@ -229,52 +190,6 @@ class VariationalModel(GenerativeModel):
         z = keras.random.normal((num_samples, self.latent_dim), seed=seed)
         return self.decode(ops.convert_to_numpy(z), batch_size=batch_size)
 
-    def interpolate(self, a, b, steps: int = 10) -> np.ndarray:
-        """Decodes the straight lines between the codes of pairs.
-
-        Args:
-            a: Array of shape `(n, *input_shape)`.
-            b: Array of the same shape.
-            steps: Integer. The points of each line, both ends included.
-
-        Returns:
-            Array of shape `(n, steps, *input_shape)`.
-        """
-        start, stop = self.encode(a)[0], self.encode(b)[0]
-        share = np.linspace(0.0, 1.0, steps, dtype="float32")[:, None]
-        codes = start[:, None] + share * (stop - start)[:, None]
-        images = self.decode(codes.reshape(-1, codes.shape[-1]))
-        return images.reshape(len(start), steps, *images.shape[1:])
-
-    def traverse(self, x, dims=None, values=None) -> np.ndarray:
-        """Decodes the code of `x` with one coordinate replaced at a time.
-
-        Args:
-            x: Array of shape `input_shape`, one example.
-            dims: Sequence of coordinates. Defaults to all.
-            values: Sequence of the values they take. Defaults to seven from
-                -3 to 3.
-
-        Returns:
-            Array of shape `(len(dims), len(values), *input_shape)`.
-        """
-        code = self.traversed_codes(np.asarray(x)[None])[0]
-        dims = range(self.latent_dim) if dims is None else dims
-        values = np.linspace(-3.0, 3.0, 7) if values is None else values
-        codes = np.tile(code, (len(dims), len(values), 1))
-        for row, dim in enumerate(dims):
-            codes[row, :, dim] = values
-        images = self.decode_traversed(codes.reshape(-1, self.latent_dim))
-        return images.reshape(len(dims), len(values), *images.shape[1:])
-
-    def traversed_codes(self, x) -> np.ndarray:
-        """The codes of `x` whose coordinates `traverse` replaces."""
-        return self.encode(x)[0]
-
-    def decode_traversed(self, z) -> np.ndarray:
-        """What `traverse` shows of such codes."""
-        return self.decode(z)
-
     def signatures(self):
         x = {"x": (None, *self.input_shape)}
         z = {"z": (None, self.latent_dim)}
@@ -283,18 +198,3 @@ class VariationalModel(GenerativeModel):
             "encode": Signature(self.encode_step, x, ("mean", "log_variance")),
             "decode": Signature(self.decode_step, z, ("x",)),
         }
-
-    def served_networks(self):
-        return [self.encoder, self.decoder]
-
-    def checked(self, x) -> np.ndarray:
-        """`x` as a float32 array, if it has the model's shape."""
-        x = np.asarray(x, "float32")
-        if x.shape[1:] != tuple(self.input_shape):
-            raise ValueError(
-                f"{type(self).__name__} takes a batch of shape "
-                f"{(None, *self.input_shape)}. Received: shape={x.shape}. "
-                "Add the batch axis, resize, or build the model with "
-                "another `input_shape`."
-            )
-        return x
