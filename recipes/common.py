@@ -115,7 +115,10 @@ class Run:
         if options.resume:
             self.initial_epoch = callbacks.read_progress(self.checkpoint).epochs
         self._keep_config()
-        self.data = self._training_data(updates)
+        self.updates = updates
+        self.steps_per_epoch, self.data = self._training_data(
+            self.initial_epoch
+        )
 
     def _keep_config(self):
         path = self.folder / "config.json"
@@ -145,24 +148,22 @@ class Run:
             self.options.dataset, split, data_dir=self.options.data_dir
         )
 
-    def _training_data(self, updates):
-        """The batches, from where the run begins or goes on."""
+    def _training_data(self, initial_epoch):
+        """Steps in an epoch, and the batches from one of the epochs on."""
         options = self.options
         arguments = {
             **self.pipeline_options,
-            "batch_size": options.batch_size * updates,
+            "batch_size": options.batch_size * self.updates,
             "augment": options.augment,
         }
         dataset = self.load("train")
         one_pass = data.pipeline(dataset, **arguments)
-        self.steps_per_epoch = (
-            options.steps_per_epoch or one_pass.steps_per_epoch
-        )
+        steps = options.steps_per_epoch or one_pass.steps_per_epoch
         passes, batches = divmod(
-            self.initial_epoch * self.steps_per_epoch, one_pass.steps_per_epoch
+            initial_epoch * steps, one_pass.steps_per_epoch
         )
         stream = data.pipeline(dataset, start_epoch=passes, **arguments)
-        return stream.dataset.skip(batches)
+        return steps, stream.dataset.skip(batches)
 
     def images(self, split, limit):
         """The first images of a split, as an array in the model's range."""
@@ -177,6 +178,20 @@ class Run:
         )
         element = next(iter(batch.dataset.as_numpy_iterator()))
         return element[0] if isinstance(element, tuple) else element
+
+    def labelled(self, split, limit):
+        """The first images of a split and their labels, as arrays."""
+        arguments = {**self.pipeline_options, "binarize": None}
+        arguments["features"] = ("image", "label")
+        batch = data.pipeline(
+            self.load(split).take(limit),
+            batch_size=limit,
+            shuffle=False,
+            drop_remainder=False,
+            repeat=False,
+            **arguments,
+        )
+        return next(iter(batch.dataset.as_numpy_iterator()))
 
     @property
     def image_shape(self):
@@ -193,10 +208,25 @@ class Run:
         if self.initial_epoch:
             print(f"Going on from {self.checkpoint}, {self.initial_epoch=}.")
             return keras_gen.load_model(self.checkpoint)
+        return self.compiled(build)
+
+    def compiled(self, build):
+        """The model, built and compiled."""
         model = build(seed=self.options.seed, **self.preset.model)
         optimizer = self.preset.optimizer and self.preset.optimizer()
         jit = {"auto": "auto", "true": True, "false": False}
         model.compile(optimizer, jit_compile=jit[self.options.jit_compile])
+        return model
+
+    def control(self, build):
+        """Another model, trained on the same batches for as long.
+
+        Args:
+            build: Function of the preset's arguments of the model.
+        """
+        model = self.compiled(build)
+        steps, batches = self._training_data(0)
+        model.fit(batches, epochs=self.options.epochs, steps_per_epoch=steps)
         return model
 
     def fit(self, model, extra=(), **grid):
@@ -311,6 +341,47 @@ def likelihoods(run, model, num_samples, limit=1000):
         bound = model.log_likelihood(x[:limit], draws)
         results[f"negative_log_likelihood_{draws}"] = -bound.mean()
     return results
+
+
+def interleaved(*rows, columns=10):
+    """Images for a grid whose rows take turns.
+
+    Args:
+        *rows: Arrays of one shape `(num, height, width, channels)`.
+        columns: Columns of the grid, by which `num` can be divided.
+    """
+    shape = rows[0].shape[1:]
+    rows = [np.reshape(row, (-1, columns, *shape)) for row in rows]
+    return np.stack(rows, axis=1).reshape(-1, *shape)
+
+
+def squared_error(x, reconstruction):
+    """The squared error, summed over an example, averaged over examples."""
+    squares = np.square(x - reconstruction, dtype="float64")
+    return float(squares.reshape(len(x), -1).sum(axis=1).mean())
+
+
+def probe_error(run, encode, limit=60_000):
+    """Percent of test labels that a softmax on codes gets wrong.
+
+    Args:
+        run: The `Run`.
+        encode: Function from images to codes.
+        limit: Examples of each split at most.
+    """
+    x, labels = run.labelled("train", limit)
+    test, test_labels = run.labelled("test", limit)
+    return metrics.linear_probe(encode(x), labels, encode(test), test_labels)
+
+
+def save_features(run, model, count=100):
+    """Draws what excites the lowest units of an autoencoder."""
+    features = model.features()[:count]
+    limit = 3.0 * float(features.std())
+    grid = callbacks.image_grid(
+        features, columns=10, value_range=(-limit, limit)
+    )
+    callbacks.save_image(run.folder / "features.png", grid)
 
 
 def parse(options: type[Options]) -> Options:

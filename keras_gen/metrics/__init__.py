@@ -84,6 +84,7 @@ from keras_gen.metrics.likelihood import (
     importance_weighted_bound,
     log_mean_exp,
 )
+from keras_gen.metrics.linear_probe import linear_probe
 from keras_gen.metrics.model_extractors import (
     ModelExtractor,
     RandomConvExtractor,
@@ -125,6 +126,7 @@ from keras_gen.metrics.precision_recall import (
     precision_recall,
     realism_scores,
 )
+from keras_gen.metrics.principal_components import pca_reconstruction_error
 from keras_gen.metrics.rate_distortion import (
     RateDistortionCurve,
     rate_distortion_curve,
@@ -241,6 +243,7 @@ __all__ = [
     "load_linear_weights",
     "log_likelihood_ratio",
     "log_mean_exp",
+    "linear_probe",
     "matched_accuracy",
     "mean_pairwise_distance",
     "mig_hist",
@@ -255,6 +258,7 @@ __all__ = [
     "pairwise_distance_ratio",
     "pairwise_diversity",
     "parzen_log_likelihood",
+    "pca_reconstruction_error",
     "perceptual_distance",
     "perceptual_path_length",
     "pesq",

@@ -12,6 +12,7 @@ from keras_gen.losses import reconstruction
 from keras_gen.models.networks import (
     conv_decoder,
     conv_encoder,
+    dense_layers,
     mlp_decoder,
     mlp_encoder,
 )
@@ -213,6 +214,26 @@ class Autoencoder(ReconstructingModel):
 
     def decode_step(self, z):
         return self.mean(self.decoder(z, training=False))
+
+    def features(self) -> np.ndarray:
+        """The example of norm 1 that excites each unit of the lowest layer.
+
+        Returns:
+            Array of shape `(units, *input_shape)`: the columns `W_j /
+            ||W_j||` of the encoder's first kernel.
+        """
+        dense = dense_layers(self.encoder)
+        size = math.prod(self.input_shape)
+        if not dense or dense[0].kernel.shape[0] != size:
+            raise ValueError(
+                "The features are those of a dense layer on the examples. "
+                "Received an encoder that does not begin with one: "
+                f"{[type(layer).__name__ for layer in self.encoder.layers]}."
+            )
+        kernel = ops.convert_to_numpy(dense[0].kernel).astype("float32")
+        norms = np.linalg.norm(kernel, axis=0, keepdims=True)
+        columns = kernel / np.maximum(norms, 1e-12)
+        return columns.T.reshape(-1, *self.input_shape)
 
     def reconstruction_error(self, x, batch_size: int = 256) -> np.ndarray:
         """The squared error of each example: high is unusual.

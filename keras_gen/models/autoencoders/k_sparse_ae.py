@@ -18,7 +18,6 @@ from keras import ops
 from keras_gen.layers import KSparse
 from keras_gen.losses import reconstruction
 from keras_gen.models.autoencoders.autoencoder import Autoencoder, as_tuple
-from keras_gen.models.autoencoders.sae import unit_features
 from keras_gen.precision import at_least_float32
 
 
@@ -124,14 +123,6 @@ class KSparseAE(Autoencoder):
 
     def reconstruction_terms(self, target, outputs):
         return reconstruction.squared_error(target, outputs)
-
-    def features(self) -> np.ndarray:
-        """The example of norm 1 that excites each unit most.
-
-        Returns:
-            Array of shape `(hidden_units, *input_shape)`.
-        """
-        return unit_features(self.encoder, self.input_shape)
 
     def usage(self, x, batch_size: int = 256) -> np.ndarray:
         """How often each unit is kept; dead units have 0.

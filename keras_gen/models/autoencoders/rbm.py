@@ -143,7 +143,8 @@ class RBM(ReconstructingModel):
 
     A bare `compile()` uses the paper's learning rate, 0.1 (0.001 with linear
     units), and momentum: 0.5 at first, 0.9 after 3,000 updates, five epochs
-    of MNIST. It computes in float32 under every dtype policy.
+    of MNIST. It computes in the precision of its weights, not in
+    half of it.
 
     Reference:
 
@@ -179,7 +180,9 @@ class RBM(ReconstructingModel):
         self.weight_decay = weight_decay
         with self.building_scope():
             self.connections = Connections(
-                math.prod(self.input_shape), hidden_units, dtype="float32"
+                math.prod(self.input_shape),
+                hidden_units,
+                dtype=self.variable_dtype,
             )
         self.hidden_seed = self.seed_generator("hidden")
 

@@ -15,7 +15,6 @@ activation `rho`. With `rho_j = E[h_j(x)]` over the examples,
 import math
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_gen.distributions import bernoulli
@@ -170,21 +169,3 @@ class SAE(Autoencoder):
 
     def evaluation_step(self, batch):
         self.log(loss=self.penalised_loss(batch, False))
-
-    # ---- Inference --------------------------------------------------------
-
-    def features(self) -> np.ndarray:
-        """The example of norm 1 that excites each unit most.
-
-        Returns:
-            Array of shape `(hidden_units, *input_shape)`: the rows `W_j /
-            ||W_j||` of the encoder's kernel.
-        """
-        return unit_features(self.encoder, self.input_shape)
-
-
-def unit_features(encoder, input_shape):
-    """The columns of a first kernel, each of norm 1, as examples."""
-    kernel = ops.convert_to_numpy(dense_layers(encoder)[0].kernel)
-    norms = np.linalg.norm(kernel, axis=0, keepdims=True)
-    return (kernel / np.maximum(norms, 1e-12)).T.reshape(-1, *input_shape)

@@ -1,0 +1,230 @@
+"""The sparse autoencoder: its divergence, its derivative, its averages."""
+
+import keras
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+
+from keras_gen import AE, SAE
+from keras_gen.distributions import bernoulli
+from keras_gen.models.networks import dense_layers
+from tests.numerics import (
+    array,
+    check_directions,
+    double_precision,
+    evaluation_logs,
+    loss_and_gradients,
+    randomize,
+    tensor,
+    training_logs,
+)
+
+SHAPE = (4, 3, 1)
+
+
+def tiny(**options):
+    model = SAE(SHAPE, 5, **{"sparsity": 0.1, "seed": 0, **options})
+    randomize(model.encoder, 1)
+    randomize(model.decoder, 2)
+    return model
+
+
+def data(n=6):
+    return np.random.default_rng(0).uniform(size=(n, *SHAPE)).astype("float32")
+
+
+def weights_of(model):
+    return [v for n in (model.encoder, model.decoder) for v in n.get_weights()]
+
+
+def divergence(rho, means):
+    return sum(scipy.stats.entropy([rho, 1 - rho], [m, 1 - m]) for m in means)
+
+
+def test_divergence_is_that_of_two_coins():
+    with double_precision():
+        q = np.array([0.02, 0.1, 0.4, 0.9])
+        values = array(bernoulli.kl_divergence(0.1, tensor(q)))
+    expected = [divergence(0.1, [m]) for m in q]
+    np.testing.assert_allclose(values, expected, rtol=1e-9, atol=1e-15)
+    assert values[1] == pytest.approx(0.0, abs=1e-15)
+    assert np.all(values[[0, 2, 3]] > 0)
+
+
+def test_divergence_of_dead_and_saturated_units_is_finite():
+    values = array(bernoulli.kl_divergence(0.1, tensor([0.0, 1.0])))
+    assert np.all(np.isfinite(values)) and np.all(values > 1.0)
+
+
+def expected_terms(model, x):
+    w, c, v, b = weights_of(model)
+    h = scipy.special.expit(x.reshape(len(x), -1) @ w + c)
+    r = scipy.special.expit(h @ v + b)
+    error = ((r - x.reshape(len(x), -1)) ** 2).sum(1).mean()
+    return h, error, (w**2).sum() + (v**2).sum()
+
+
+@pytest.mark.parametrize(("beta", "decay"), [(3.0, 1e-2), (0.0, 0.0)])
+def test_objective(beta, decay):
+    model, x = tiny(sparsity_weight=beta, weight_decay=decay), data()
+    h, error, squares = expected_terms(model, x)
+    means = h.mean(0)
+    expected = {
+        "loss": 0.5 * error
+        + beta * divergence(0.1, means)
+        + 0.5 * decay * squares,
+        "reconstruction_loss": 0.5 * error,
+        "squared_error": error,
+        "sparsity_divergence": divergence(0.1, means),
+        "mean_activation": means.mean(),
+    }
+    assert training_logs(model, x) == pytest.approx(expected, rel=1e-4)
+    assert evaluation_logs(model, x) == pytest.approx(expected, rel=1e-4)
+
+
+def test_without_penalties_it_is_an_autoencoder():
+    model = tiny(sparsity_weight=0.0, weight_decay=0.0)
+    plain = AE(
+        SHAPE, 5, 5, likelihood="gaussian", encoder=model.encoder,
+        decoder=model.decoder,
+    )  # fmt: skip
+    x = data()
+    loss = training_logs(model, x)["loss"]
+    assert loss == pytest.approx(training_logs(plain, x)["loss"], rel=1e-6)
+
+
+def penalised_gradients(model, x):
+    batch = keras_batch(x)
+    return loss_and_gradients(
+        lambda: model.penalised_loss(batch, True), model.trainable_variables
+    )
+
+
+def keras_batch(x):
+    from keras_gen.engine import Batch
+
+    return Batch(tensor(x))
+
+
+def test_gradient_is_backpropagation_with_the_term_of_the_notes():
+    """`delta = (W' delta' + beta (-rho / rho_j + (1 - rho) / (1 - rho_j)))
+    h (1 - h)`, divided by the number of examples."""
+    x = data().astype("float64")
+    with double_precision():
+        model = tiny(weight_decay=0.02)
+        w, c, v, b = weights_of(model)
+        _, gradients = penalised_gradients(model, x)
+    flat = x.reshape(6, -1)
+    h = scipy.special.expit(flat @ w + c)
+    r = scipy.special.expit(h @ v + b)
+    outer = (r - flat) * r * (1 - r)
+    means = h.mean(0)
+    sparse = 3.0 * (-0.1 / means + 0.9 / (1 - means))
+    inner = (outer @ v.T + sparse) * h * (1 - h)
+    expected = [
+        flat.T @ inner / 6 + 0.02 * w,
+        inner.mean(0),
+        h.T @ outer / 6 + 0.02 * v,
+        outer.mean(0),
+    ]
+    for found, value in zip(gradients, expected, strict=True):
+        np.testing.assert_allclose(found, value, rtol=1e-8, atol=1e-12)
+
+
+def test_gradient_is_that_of_finite_differences():
+    with double_precision():
+        model, batch = tiny(), keras_batch(data())
+        _, gradients = penalised_gradients(model, data())
+        check_directions(
+            lambda: model.penalised_loss(batch, True),
+            model.trainable_variables,
+            gradients,
+        )
+
+
+def test_moving_averages_take_the_batchs_share():
+    model = tiny(sparsity_estimator="ema", sparsity_decay=0.8)
+    x = data()
+    h, error, squares = expected_terms(model, x)
+    means = np.full(5, 0.1)
+    for _ in range(3):
+        means = 0.8 * means + 0.2 * h.mean(0)
+        logs = training_logs(model, x)
+        assert logs["sparsity_divergence"] == pytest.approx(
+            divergence(0.1, means), rel=1e-4, abs=1e-6
+        )
+        np.testing.assert_allclose(array(model.activations), means, rtol=1e-5)
+    # Evaluation takes the batch, and leaves the averages.
+    assert evaluation_logs(model, x)["sparsity_divergence"] == pytest.approx(
+        divergence(0.1, h.mean(0)), rel=1e-4
+    )
+    np.testing.assert_allclose(array(model.activations), means, rtol=1e-5)
+
+
+def test_derivative_of_the_moving_average_is_that_of_the_share():
+    with double_precision():
+        x = data()
+        averaged = tiny(
+            sparsity_estimator="ema", sparsity_decay=0.75, weight_decay=0.0
+        )
+        h, *_ = expected_terms(averaged, x.astype("float64"))
+        # Where the average is that of the batch, it stays so.
+        averaged.activations.assign(h.mean(0))
+        plain, none = (
+            tiny(weight_decay=0.0, sparsity_weight=beta) for beta in (3.0, 0.0)
+        )
+        (_, a), (_, b), (_, c) = (
+            penalised_gradients(model, x) for model in (averaged, plain, none)
+        )
+    for average, batch, without in zip(a, b, c, strict=True):
+        np.testing.assert_allclose(
+            average - without, 0.25 * (batch - without), rtol=1e-4, atol=1e-7
+        )
+
+
+def test_order_of_the_units_does_not_matter():
+    model, x = tiny(), data()
+    before = training_logs(model, x)
+    order = np.random.default_rng(0).permutation(5)
+    w, c, v, b = weights_of(model)
+    model.encoder.set_weights([w[:, order], c[order]])
+    model.decoder.set_weights([v[order], b])
+    assert training_logs(model, x) == pytest.approx(before, rel=1e-5)
+
+
+def test_features_excite_their_units_most():
+    model = tiny()
+    pictures = model.features().reshape(5, -1)
+    np.testing.assert_allclose(np.linalg.norm(pictures, axis=1), 1.0, rtol=1e-5)
+    kernel = array(dense_layers(model.encoder)[0].kernel)
+    rng = np.random.default_rng(0)
+    others = rng.normal(size=(500, 12))
+    others /= np.linalg.norm(others, axis=1, keepdims=True)
+    for j in range(5):
+        assert pictures[j] @ kernel[:, j] > (others @ kernel[:, j]).max()
+
+
+def test_initial_kernels_are_those_of_the_notes():
+    model = SAE((28, 28, 1), 196, seed=0)
+    limit = np.sqrt(6 / (784 + 196 + 1))
+    for network in (model.encoder, model.decoder):
+        values = array(dense_layers(network)[0].kernel)
+        # 153,664 numbers reach their limit to within a thousandth.
+        assert limit * 0.999 < np.abs(values).max() <= limit
+    first, second = (
+        array(dense_layers(n)[0].kernel) for n in (model.encoder, model.decoder)
+    )
+    assert np.any(first != second.T) and np.any(first.ravel() != second.ravel())
+
+
+def test_training_makes_the_code_sparse():
+    x = np.random.default_rng(0).uniform(size=(400, *SHAPE)).astype("float32")
+    model = SAE(SHAPE, 20, 0.1, 3.0, seed=0)
+    model.compile(keras.optimizers.Adam(0.01))
+    model.fit(x, batch_size=100, epochs=60, verbose=0)
+    assert abs(model.encode(x).mean() - 0.1) < 0.02
+    free = SAE(SHAPE, 20, 0.1, 0.0, seed=0)
+    free.compile(keras.optimizers.Adam(0.01))
+    free.fit(x, batch_size=100, epochs=60, verbose=0)
+    assert free.encode(x).mean() > 0.3
