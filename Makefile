@@ -8,9 +8,16 @@ JOBS ?= 1
 PYTEST_ARGS ?= -q --durations=5
 
 BACKENDS := tensorflow jax torch
-# Tests that start processes with every backend themselves: run once, whereas
-# all others run once per backend.
-ONCE := $(wildcard tests/architecture tests/integration)
+# Tests that are run once, whereas all others are run once per backend: those
+# that start processes with every backend themselves, and those of functions
+# of NumPy arrays, which know no backend.
+NUMPY_METRICS := beta_vae_metric coverage dci disentanglement \
+	factor_vae_metric frechet frechet_infinity gaussian_correlation \
+	inception_score kernel_distance maximum_mean_discrepancy modularity \
+	mutual_information_gap parzen precision_recall principal_components \
+	sap sliced_wasserstein speech
+ONCE := $(wildcard tests/architecture tests/integration \
+	$(NUMPY_METRICS:%=tests/metrics/test_%.py))
 SOURCES := $(wildcard keras_gen recipes benchmarks tests)
 
 BIN := $(VENV)/bin

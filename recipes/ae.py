@@ -103,23 +103,11 @@ def main(options: Options) -> None:
         callbacks.image_grid(lines.reshape(-1, *run.image_shape), columns=10),
     )
     if model.latent_dim == 2:
-        scatter(run, model)
+        x, labels = run.labelled("test", 5000)
+        callbacks.save_scatter(
+            run.folder / "codes.png", model.encode(x), labels
+        )
     run.finish(model, results)
-
-
-def scatter(run, model):
-    """Draws the plane of codes, coloured by class."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    x, labels = run.labelled("test", 5000)
-    codes = model.encode(x)
-    pyplot.figure(figsize=(6, 6))
-    pyplot.scatter(*codes.T, c=labels, s=4, cmap="tab10")
-    pyplot.colorbar()
-    pyplot.savefig(run.folder / "codes.png")
 
 
 if __name__ == "__main__":

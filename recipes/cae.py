@@ -23,14 +23,14 @@ PRESETS = {
         steps_per_epoch=30,
         batch_size=50,
         model={"hidden_units": 64},
-        optimizer=lambda: keras.optimizers.Adam(1e-3),
+        optimizer=lambda players: keras.optimizers.Adam(1e-3),
     ),
     "small": common.Preset(
         epochs=5,
         steps_per_epoch=600,
         batch_size=100,
         model={"hidden_units": 500},
-        optimizer=lambda: keras.optimizers.Adam(1e-3),
+        optimizer=lambda players: keras.optimizers.Adam(1e-3),
     ),
     "paper": common.Preset(
         epochs=100, batch_size=10, model={}, dataset="mnist"

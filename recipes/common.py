@@ -63,8 +63,8 @@ class Preset:
         steps_per_epoch: Steps of an epoch, or `None` for one pass.
         dataset: Name of the data set.
         image_size: The side that images are resized to, or `None`.
-        optimizer: Function that makes the optimizer, or `None` for the
-            paper's.
+        optimizer: Function of the names of the players that makes the
+            optimizer, or one for each, or `None` for the paper's.
         num_samples: Samples that are drawn for the metrics.
         classifier_epochs: Epochs of training for the classifier of digits,
             if it is not there yet; `None` for all that it takes.
@@ -210,23 +210,31 @@ class Run:
             return keras_gen.load_model(self.checkpoint)
         return self.compiled(build)
 
-    def compiled(self, build):
-        """The model, built and compiled."""
+    def compiled(self, build, optimizer=None):
+        """The model, built and compiled, by default with the preset's."""
         model = build(seed=self.options.seed, **self.preset.model)
-        optimizer = self.preset.optimizer and self.preset.optimizer()
+        if optimizer is None and self.preset.optimizer:
+            optimizer = self.preset.optimizer(model.players)
         jit = {"auto": "auto", "true": True, "false": False}
         model.compile(optimizer, jit_compile=jit[self.options.jit_compile])
         return model
 
-    def control(self, build):
+    def control(self, build, optimizer=None, batches=None):
         """Another model, trained on the same batches for as long.
 
         Args:
             build: Function of the preset's arguments of the model.
+            optimizer: What it is compiled with, or `None` for the preset's.
+            batches: What it is trained on, or `None` for the run's data.
         """
-        model = self.compiled(build)
-        steps, batches = self._training_data(0)
-        model.fit(batches, epochs=self.options.epochs, steps_per_epoch=steps)
+        model = self.compiled(build, optimizer)
+        if batches is None:
+            batches = self._training_data(0)[1]
+        model.fit(
+            batches,
+            epochs=self.options.epochs,
+            steps_per_epoch=self.steps_per_epoch,
+        )
         return model
 
     def fit(self, model, extra=(), **grid):

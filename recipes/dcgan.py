@@ -16,7 +16,7 @@ import keras_gen
 DIGITS = {"kernel_size": 5, "latent_distribution": "uniform"}
 
 
-def quick_optimizers():
+def quick_optimizers(players):
     """More than the paper's 2e-4: for thousands of steps, not for 100,000."""
     return {
         player: keras.optimizers.Adam(5e-4, beta_1=0.5, epsilon=1e-8)

@@ -25,7 +25,7 @@ PRESETS = {
         steps_per_epoch=600,
         batch_size=100,
         model={},
-        optimizer=lambda: keras.optimizers.Adam(1e-3),
+        optimizer=lambda players: keras.optimizers.Adam(1e-3),
     ),
     "paper": common.Preset(
         epochs=400, batch_size=10_000, model={}, dataset="mnist"

@@ -21,14 +21,14 @@ PRESETS = {
         steps_per_epoch=50,
         batch_size=100,
         model={"hidden_units": 100, "kernel_initializer": "glorot_uniform"},
-        optimizer=lambda: keras.optimizers.Adam(1e-3),
+        optimizer=lambda players: keras.optimizers.Adam(1e-3),
     ),
     "small": common.Preset(
         epochs=5,
         steps_per_epoch=600,
         batch_size=100,
         model={"kernel_initializer": "glorot_uniform"},
-        optimizer=lambda: keras.optimizers.Adam(1e-3),
+        optimizer=lambda players: keras.optimizers.Adam(1e-3),
     ),
     "paper": common.Preset(
         epochs=500,

@@ -18,7 +18,7 @@ import keras_gen
 CRITIC_STEPS = 5
 
 
-def paper_optimizers():
+def paper_optimizers(players):
     return {
         player: keras.optimizers.Adam(
             keras.optimizers.schedules.PolynomialDecay(2e-4, updates, 0.0),
@@ -32,7 +32,7 @@ def paper_optimizers():
     }
 
 
-def quick_optimizers():
+def quick_optimizers(players):
     """More than the paper's 1e-4, and momentum as in its code for MNIST."""
     return {
         player: keras.optimizers.Adam(5e-4, beta_1=0.5, beta_2=0.9)

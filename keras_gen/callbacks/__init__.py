@@ -14,6 +14,7 @@ from keras_gen.callbacks.latent_traversal import (
 )
 from keras_gen.callbacks.metric_evaluation import EvaluateMetrics
 from keras_gen.callbacks.sample_grid import SampleGrid
+from keras_gen.callbacks.scatter import save_scatter
 
 __all__ = [
     "Checkpoint",
@@ -28,4 +29,5 @@ __all__ = [
     "read_progress",
     "save_gif",
     "save_image",
+    "save_scatter",
 ]

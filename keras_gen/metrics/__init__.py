@@ -85,6 +85,9 @@ from keras_gen.metrics.likelihood import (
     log_mean_exp,
 )
 from keras_gen.metrics.linear_probe import linear_probe
+from keras_gen.metrics.maximum_mean_discrepancy import (
+    maximum_mean_discrepancy,
+)
 from keras_gen.metrics.model_extractors import (
     ModelExtractor,
     RandomConvExtractor,
@@ -245,6 +248,7 @@ __all__ = [
     "log_mean_exp",
     "linear_probe",
     "matched_accuracy",
+    "maximum_mean_discrepancy",
     "mean_pairwise_distance",
     "mig_hist",
     "mig_sampled",
