@@ -14,6 +14,8 @@ _MODELS = {
     "dae": ("DAE", "keras_gen.models.autoencoders.dae"),
     "sae": ("SAE", "keras_gen.models.autoencoders.sae"),
     "cae": ("CAE", "keras_gen.models.autoencoders.cae"),
+    "aae": ("AAE", "keras_gen.models.autoencoders.aae"),
+    "dc_ign": ("DCIGN", "keras_gen.models.autoencoders.dc_ign"),
     "vae": ("VAE", "keras_gen.models.vaes.vae"),
     "ladder_vae": ("LadderVAE", "keras_gen.models.vaes.ladder_vae"),
     "dcgan": ("DCGAN", "keras_gen.models.gans.dcgan"),
@@ -26,6 +28,11 @@ _VARIANTS = {
     "StackedDAE": "keras_gen.models.autoencoders.dae",
     "KSparseAE": "keras_gen.models.autoencoders.k_sparse_ae",
     "StackedCAE": "keras_gen.models.autoencoders.cae",
+    "LabelPriorAAE": "keras_gen.models.autoencoders.aae_labels",
+    "SupervisedAAE": "keras_gen.models.autoencoders.aae_labels",
+    "SemiSupervisedAAE": "keras_gen.models.autoencoders.aae_semi",
+    "ClusteringAAE": "keras_gen.models.autoencoders.aae_clusters",
+    "DimReductionAAE": "keras_gen.models.autoencoders.aae_clusters",
 }
 
 _NAMES = {
@@ -50,7 +57,7 @@ __all__ = ["card", "list_models", "load_model", "model_class", *_NAMES]
 
 
 def list_models() -> list[str]:
-    """The names of all models, in the order of their publication.
+    """The names of all models, family by family in the order of publication.
 
     Returns:
         List of snake_case names. `keras_gen.model_class(name)` is the class,

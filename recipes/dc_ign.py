@@ -28,10 +28,10 @@ PRESETS = {
         image_size=32,
     ),
     "small": common.Preset(
-        epochs=10,
+        epochs=12,
         steps_per_epoch=500,
         batch_size=20,
-        model={"latent_dim": 20, "filters": 32},
+        model={"latent_dim": 20, "filters": 32, "invariance_scale": 0.1},
         dataset="lit_heads",
         image_size=32,
         optimizer=lambda players: keras.optimizers.Adam(1e-3, beta_2=0.99),
@@ -51,18 +51,18 @@ PRESETS = {
 class Options(common.Options):
     """Trains a deep convolutional inverse graphics network."""
 
-    invariance_scale: float | None = None
-    """The pull of inactive entries to their mean. Defaults to the paper's
-    0.01."""
-    intrinsic_share: float = 10.0
-    """How often the identity varies, for each time that another factor does."""
+    intrinsic_share: float | None = None
+    """How often the identity varies, for each time that another factor does.
+    Defaults to 1, and to 10 for the paper's preset."""
 
 
 def main(options: Options) -> None:
     run = common.Run("dc_ign", options, PRESETS)
     size = run.image_shape[0]
     ratio = dict.fromkeys(data.LIT_HEAD_FACTORS, 1.0)
-    ratio["identity"] = options.intrinsic_share
+    ratio["identity"] = options.intrinsic_share or (
+        10.0 if options.preset == "paper" else 1.0
+    )
 
     def batches(epoch):
         return data.one_factor_batches(
@@ -74,8 +74,6 @@ def main(options: Options) -> None:
         )
 
     def build(**settings):
-        if options.invariance_scale is not None:
-            settings["invariance_scale"] = options.invariance_scale
         return keras_gen.DCIGN(run.image_shape, **settings)
 
     run.data = batches(run.initial_epoch)

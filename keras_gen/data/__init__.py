@@ -17,6 +17,12 @@ Example:
 from keras_gen.data import _tensorflow  # noqa: F401  (before any TensorFlow)
 from keras_gen.data.augmentation import Augmentation, augmentation
 from keras_gen.data.images import resize_images
+from keras_gen.data.lit_heads import (
+    LIT_HEAD_FACTORS,
+    lit_head_factor_values,
+    one_factor_batches,
+    render_lit_heads,
+)
 from keras_gen.data.loading import list_datasets, load
 from keras_gen.data.pipelines import Pipeline, pipeline
 from keras_gen.data.sprites import (
@@ -26,13 +32,17 @@ from keras_gen.data.sprites import (
 )
 
 __all__ = [
+    "LIT_HEAD_FACTORS",
     "SPRITE_FACTORS",
     "Augmentation",
     "Pipeline",
     "augmentation",
     "list_datasets",
+    "lit_head_factor_values",
     "load",
+    "one_factor_batches",
     "pipeline",
+    "render_lit_heads",
     "render_sprites",
     "resize_images",
     "sprite_factor_values",

@@ -11,6 +11,7 @@ from keras_gen.data import images, sources, splits
 # `build(image_size, seed)` that returns a `sources.Source`.
 _EMBEDDED = {
     "digits": "1,797 real handwritten digits, 28x28, with labels",
+    "lit_heads": "970,200 rendered heads, 64x64, with pose, light and identity",
     "sprites": "737,280 rendered sprites, 64x64, with their five factors",
 }
 
@@ -24,7 +25,7 @@ def list_datasets() -> dict[str, str]:
     Example:
 
     >>> sorted(list_datasets())
-    ['digits', 'sprites']
+    ['digits', 'lit_heads', 'sprites']
     """
     return dict(_EMBEDDED)
 

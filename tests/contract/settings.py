@@ -86,6 +86,32 @@ def labelled(shape, num_classes, low=-1.0, high=1.0):
     return make_batch
 
 
+def grouped(shape, groups):
+    """Uniform numbers, eight by eight with the number of one group."""
+
+    def make_batch(rng, n):
+        (x,) = uniform(shape)(rng, n)
+        numbers = rng.integers(groups) + np.arange(n) // 8
+        return x, (numbers % groups).astype("int32")
+
+    return make_batch
+
+
+def partly_labelled(shape, num_classes, low=-1.0, high=1.0):
+    """Batches of uniform numbers and a class or -1 for each example."""
+
+    def make_batch(rng, n):
+        x, y = labelled(shape, num_classes, low, high)(rng, n)
+        return x, np.where(rng.random(n) < 0.5, y, -1)
+
+    return make_batch
+
+
+def labelled_inputs(shape, num_classes):
+    """The inputs of a model of examples and classes."""
+    return lambda rng, n: list(labelled(shape, num_classes, 0.0)(rng, n))
+
+
 def first_of(make_batch):
     """The inputs of a model that reconstructs what it is trained on."""
     return lambda rng, n: make_batch(rng, n)[0]
@@ -368,6 +394,253 @@ SETTINGS = {
         make_inputs=first_of(uniform(SHAPE)),
         networks=lambda: {},
         labels="required",
+    ),
+    "dc_ign": Settings(
+        arguments=lambda: {
+            "input_shape": (8, 8, 1),
+            "latent_dim": 6,
+            "filters": 4,
+        },
+        make_batch=grouped((8, 8, 1), 4),
+        make_inputs=first_of(uniform((8, 8, 1))),
+        networks=lambda: {
+            "encoder": several_heads((8, 8, 1), [(6, None)] * 2, "own"),
+            "decoder": to_example(6, (8, 8, 1)),
+        },
+        labels="required",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+        wrong_arguments=(
+            ({"clamp": "last"}, ("clamp='last'", "'mean'", "'first'")),
+            ({"input_shape": (6, 8, 1)}, ("150 x 150", "(6, 8, 1)")),
+            ({"invariance_scale": -1.0}, ("apart", "invariance_scale=-1.0")),
+            ({"filters": 2}, ("four maps", "filters=2")),
+            (
+                {"groups": {"pose": 3, "light": 2}},
+                ("'pose': 3", "latent_dim=6", "None"),
+            ),
+        ),
+    ),
+    "dc_ign-first": Settings(
+        arguments=lambda: {
+            "input_shape": (8, 8, 1),
+            "latent_dim": 6,
+            "groups": {"pose": 2, "light": 1, "rest": None},
+            "clamp": "first",
+            "filters": 4,
+        },
+        make_batch=grouped((8, 8, 1), 3),
+        make_inputs=first_of(uniform((8, 8, 1))),
+        networks=lambda: {},
+        labels="required",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+    ),
+    "aae": Settings(
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "hidden_units": (8, 6),
+            "latent_dim": 3,
+            "initial_std": 0.5,
+        },
+        make_batch=uniform(SHAPE),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {
+            "encoder": to_vector(SHAPE, 3),
+            "decoder": to_example(3, SHAPE, "sigmoid"),
+            "discriminator": to_score((3,)),
+        },
+        labels="refused",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+        wrong_arguments=(
+            ({"posterior": "laplace"}, ("posterior='laplace'", "'gaussian'")),
+            ({"prior": "cauchy"}, ("prior='cauchy'", "'swiss_roll'")),
+            ({"prior": "mixture"}, ("size 2", "size 3", "latent_dim=2")),
+            ({"prior_std": 0.0}, ("std=0.0", "above 0")),
+            ({"hidden_units": (8, 0)}, ("positive", "(8, 0")),
+            (
+                {"decoder": to_example(4, SHAPE)},
+                ("decoder", "(None, 3)", "(None, 4)"),
+            ),
+            (
+                {"encoder": several_heads(SHAPE, [(3, None)] * 2, "own")},
+                ("posterior='deterministic'", "one tensor"),
+            ),
+        ),
+    ),
+    "aae-gaussian": Settings(
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "hidden_units": 8,
+            "latent_dim": 3,
+            "posterior": "gaussian",
+            "prior": "uniform",
+            "initial_std": None,
+        },
+        make_batch=uniform(SHAPE),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {
+            "encoder": several_heads(SHAPE, [(3, None)] * 2, "own"),
+            "decoder": to_example(3, SHAPE, "sigmoid"),
+        },
+        labels="refused",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+    ),
+    "aae-universal": Settings(
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "hidden_units": 8,
+            "latent_dim": 2,
+            "posterior": "universal",
+            "noise_dim": 4,
+            "prior": "swiss_roll",
+            "initial_std": 0.5,
+        },
+        make_batch=uniform(SHAPE),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {},
+        labels="refused",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+    ),
+    "aae-label_prior": Settings(
+        class_name="LabelPriorAAE",
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "hidden_units": (8, 6),
+            "num_classes": 3,
+            "initial_std": 0.5,
+        },
+        make_batch=partly_labelled(SHAPE, 3, 0.0),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {
+            "encoder": to_vector(SHAPE, 2),
+            "decoder": to_example(2, SHAPE, "sigmoid"),
+            "discriminator": to_score((6,)),
+        },
+        labels="required",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+        wrong_arguments=(
+            ({"prior": "normal"}, ("3 classes", "no components")),
+            ({"latent_dim": 3}, ("size 2", "size 3", "latent_dim=2")),
+        ),
+    ),
+    "aae-supervised": Settings(
+        class_name="SupervisedAAE",
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "hidden_units": (8, 6),
+            "latent_dim": 3,
+            "num_classes": 3,
+            "initial_std": 0.5,
+        },
+        make_batch=labelled(SHAPE, 3, 0.0),
+        make_inputs=labelled_inputs(SHAPE, 3),
+        networks=lambda: {
+            "encoder": to_vector(SHAPE, 2),
+            "decoder": to_example(5, SHAPE, "sigmoid"),
+            "discriminator": to_score((2,)),
+        },
+        labels="required",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+        wrong_arguments=(
+            (
+                {"decoder": to_example(3, SHAPE)},
+                ("decoder", "(None, 6)", "(None, 3)"),
+            ),
+        ),
+    ),
+    "aae-semi_supervised": Settings(
+        class_name="SemiSupervisedAAE",
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "hidden_units": (8, 6),
+            "latent_dim": 3,
+            "num_classes": 3,
+            "labelled_in_all_phases": False,
+            "initial_std": 0.5,
+        },
+        make_batch=partly_labelled(SHAPE, 3, 0.0),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {
+            "encoder": several_heads(SHAPE, [(3, None), (2, None)], "own"),
+            "decoder": to_example(5, SHAPE, "sigmoid"),
+            "class_discriminator": to_score((3,)),
+        },
+        # The classes do not depend on the output of the style.
+        unmoved={"classifier": 2},
+        labels="required",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+        wrong_arguments=(
+            (
+                {"encoder": several_heads(SHAPE, [(4, None)] * 2, "own")},
+                ("(batch, 3)", "(None, 4)"),
+            ),
+        ),
+    ),
+    "aae-clustering": Settings(
+        class_name="ClusteringAAE",
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "hidden_units": (8, 6),
+            "latent_dim": 3,
+            "num_clusters": 3,
+            "initial_std": 0.5,
+        },
+        make_batch=uniform(SHAPE),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {
+            "encoder": several_heads(SHAPE, [(3, None), (2, None)], "own"),
+            "decoder": to_example(5, SHAPE, "sigmoid"),
+            "style_discriminator": to_score((2,)),
+        },
+        labels="refused",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+    ),
+    "aae-dim_reduction": Settings(
+        class_name="DimReductionAAE",
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "hidden_units": (8, 6),
+            "num_classes": 3,
+            # Heads that are not pushed apart do not move.
+            "head_distance": 9.0,
+            "initial_std": 0.5,
+        },
+        make_batch=partly_labelled(SHAPE, 3, 0.0),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {
+            "encoder": several_heads(SHAPE, [(3, None), (2, None)], "own"),
+            "decoder": to_example(2, SHAPE, "sigmoid"),
+        },
+        # The classes do not depend on the output of the style.
+        unmoved={"classifier": 2},
+        labels="required",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
+    ),
+    "aae-dim_reduction_clusters": Settings(
+        class_name="DimReductionAAE",
+        arguments=lambda: {
+            "input_shape": SHAPE,
+            "hidden_units": (8, 6),
+            "num_classes": 3,
+            "supervised": False,
+            "head_distance": 9.0,
+            "initial_std": 0.5,
+        },
+        make_batch=uniform(SHAPE),
+        make_inputs=first_of(uniform(SHAPE)),
+        networks=lambda: {},
+        labels="refused",
+        value_range=(0.0, 1.0),
+        data_range=(0.0, 1.0),
     ),
     "vae": Settings(
         arguments=lambda: {

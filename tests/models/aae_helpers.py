@@ -55,6 +55,8 @@ def gradients_of(model, player, batch, network):
 
 def changes_by_phase(model, batch, networks):
     """Which networks each update of a training step changes, in order."""
+    # Weight decay moves all that a player owns, with or without a gradient.
+    model.compile(keras.optimizers.SGD(0.1, weight_decay=0.1))
     seen = []
     minimize = model.minimize
 
