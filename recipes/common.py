@@ -23,7 +23,8 @@ class Options:
     """smoke: a minute, to see that all works. small: some minutes on two
     cores. paper: the paper's run, for a GPU."""
     dataset: str | None = None
-    """An embedded data set (digits, sprites, lit_heads) or one of TensorFlow Datasets."""
+    """An embedded data set (digits, sprites, lit_heads), or one of TensorFlow
+    Datasets."""
     data_dir: str | None = None
     """The folder of TensorFlow Datasets."""
     epochs: int | None = None

@@ -28,7 +28,9 @@ def test_embedded_data_sets_load(name):
 
 
 def test_unknown_names_are_explained(tmp_path):
-    with pytest.raises(ValueError, match="'dogits'.*digits, lit_heads, sprites.*TensorF"):
+    with pytest.raises(
+        ValueError, match="'dogits'.*digits, lit_heads.*TensorF"
+    ):
         data.load("dogits", data_dir=str(tmp_path))
 
 
