@@ -107,6 +107,8 @@ class Sides:
         module = importlib.import_module(
             f"hand_written.{keras.backend.backend()}_loops"
         )
+        # TensorFlow's users have pipelines; both sides take the same.
+        self.pipeline = getattr(module, "dataset", None)
         self.loop = module.LOOPS[case.name](
             weights, case.sizes, jit_compile is True
         )
@@ -115,14 +117,17 @@ class Sides:
     def ours(self, x, shuffle=True):
         """Trains for an epoch: its two times and its losses."""
         clock = Clock()
-        history = self.model.fit(
-            x,
-            batch_size=self.case.batch_size,
-            epochs=1,
-            shuffle=shuffle,
-            verbose=0,
-            callbacks=[clock],
-        ).history
+        arguments = {"epochs": 1, "verbose": 0, "callbacks": [clock]}
+        if self.pipeline and shuffle:
+            batches = self.pipeline(x, self.case.batch_size)
+            history = self.model.fit(batches, **arguments).history
+        else:
+            history = self.model.fit(
+                x,
+                batch_size=self.case.batch_size,
+                shuffle=shuffle,
+                **arguments,
+            ).history
         losses = {name: values[0] for name, values in history.items()}
         return *clock.times, losses
 
@@ -134,6 +139,9 @@ class Sides:
         return *clock.times, losses
 
     def batches(self, x):
+        if self.pipeline:
+            yield from self.pipeline(x, self.case.batch_size)
+            return
         order = self.rng.permutation(len(x))
         size = self.case.batch_size
         for start in range(0, len(x), size):

@@ -15,28 +15,31 @@ import keras
 import common
 import keras_gen
 
-CRITIC_STEPS = 5
+
+def falling(rate, updates, beta_1):
+    """Adam whose rate falls in a straight line, for one player."""
+    return keras.optimizers.Adam(
+        keras.optimizers.schedules.PolynomialDecay(rate, updates, 0.0),
+        beta_1=beta_1,
+        beta_2=0.9,
+    )
 
 
 def paper_optimizers(players):
     return {
-        player: keras.optimizers.Adam(
-            keras.optimizers.schedules.PolynomialDecay(2e-4, updates, 0.0),
-            beta_1=0.0,
-            beta_2=0.9,
-        )
-        for player, updates in (
-            ("critic", CRITIC_STEPS * 100_000),
-            ("generator", 100_000),
-        )
+        "critic": falling(2e-4, 5 * 100_000, 0.0),
+        "generator": falling(2e-4, 100_000, 0.0),
     }
 
 
 def quick_optimizers(players):
-    """More than the paper's 1e-4, and momentum as in its code for MNIST."""
+    """For 4,500 steps of two critic updates: higher than the paper's 1e-4.
+
+    The momentum is that of the paper's code for MNIST.
+    """
     return {
-        player: keras.optimizers.Adam(5e-4, beta_1=0.5, beta_2=0.9)
-        for player in ("critic", "generator")
+        "critic": falling(3e-3, 2 * 4500, 0.5),
+        "generator": falling(3e-3, 4500, 0.5),
     }
 
 
@@ -51,9 +54,9 @@ PRESETS = {
     ),
     "small": common.Preset(
         epochs=10,
-        steps_per_epoch=200,
+        steps_per_epoch=450,
         batch_size=50,
-        model={"architecture": "conv", "width": 32},
+        model={"architecture": "conv", "width": 32, "critic_steps": 2},
         optimizer=quick_optimizers,
         num_samples=5000,
     ),
@@ -85,7 +88,7 @@ def main(options: Options) -> None:
         "wgan_gp",
         options,
         PRESETS,
-        updates=CRITIC_STEPS,
+        updates=PRESETS[options.preset].model.get("critic_steps", 5),
         value_range=value_range,
         features=("image", "label") if options.num_classes else ("image",),
     )
@@ -93,7 +96,6 @@ def main(options: Options) -> None:
         lambda **settings: keras_gen.WGANGP(
             run.image_shape,
             num_classes=options.num_classes,
-            critic_steps=CRITIC_STEPS,
             **settings,
         )
     )

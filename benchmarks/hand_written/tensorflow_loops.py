@@ -66,6 +66,12 @@ class Adam:
             power.assign(power * decay)
 
 
+def dataset(x, batch_size):
+    """Shuffled batches, as both sides are given them."""
+    slices = tf.data.Dataset.from_tensor_slices(x).shuffle(len(x))
+    return slices.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+
+
 class Loop:
     """One model, its variables and its epoch."""
 
@@ -98,7 +104,7 @@ class Loop:
         self.sums.assign(tf.zeros_like(self.sums))
         count = 0
         for x in batches:
-            self._step(tf.constant(x))
+            self._step(tf.convert_to_tensor(x))
             count += 1
         means = (self.sums / count).numpy().tolist()
         return dict(zip(self.names, means, strict=True))
