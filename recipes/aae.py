@@ -178,10 +178,8 @@ def main(options: Options) -> None:
     if options.variant == "unsupervised":
         results |= compared(run, model, build, test)
     elif hasattr(model, "classify"):
-        if hasattr(model, "label_clusters"):
-            held_out, classes = run.labelled("train", 10_000)
-            if options.variant == "clustering":
-                model.label_clusters(held_out, classes)
+        if options.variant == "clustering":
+            model.label_clusters(*run.labelled("train", 10_000))
         wrong = model.classify(test) != test_labels
         results["classification_error"] = 100.0 * float(np.mean(wrong))
     results["squared_error"] = common.squared_error(

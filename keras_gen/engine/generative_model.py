@@ -12,7 +12,13 @@ from keras import ops
 from keras_gen.engine import backend
 from keras_gen.engine.batched import run_batched
 from keras_gen.engine.players import assign_optimizers
-from keras_gen.engine.records import Batch, CountEpochs, RunningMeans, Signature
+from keras_gen.engine.records import (
+    Batch,
+    CountEpochs,
+    RunningMeans,
+    Signature,
+    refuse_weights,
+)
 from keras_gen.engine.saveable import Saveable
 
 
@@ -200,10 +206,8 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         return {"optimizer": optimizer, **self._compile_arguments}
 
     def compile_from_config(self, config):
-        config = dict(config)
-        optimizer = config.pop("optimizer")
-        optimizer = keras.saving.deserialize_keras_object(optimizer)
-        self.compile(optimizer=optimizer, **config)
+        optimizer = keras.saving.deserialize_keras_object(config["optimizer"])
+        self.compile(**{**config, "optimizer": optimizer})
 
     # ---- Training ---------------------------------------------------------
 
@@ -323,12 +327,7 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
     def run_step(self, step, data):
         """Runs a step on what `fit` was given, and returns the logs."""
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        if sample_weight is not None:
-            raise ValueError(
-                f"{type(self).__name__} takes no sample weights. Received "
-                f"data with {len(data)} parts, the third of them weights. "
-                "Pass (x,) or (x, y)."
-            )
+        refuse_weights(type(self).__name__, sample_weight)
         step(self.prepare_batch(Batch(x, y)))
         return self._means.result()
 
@@ -360,6 +359,7 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         several updates on fresh data, `batch_size` counts the examples of
         the whole round.
         """
+        refuse_weights(type(self).__name__, kwargs.get("sample_weight"))
         if isinstance(x, np.ndarray):
             self.check_arrays(x[:1000], None if y is None else y[:1000])
         if self.compiled:

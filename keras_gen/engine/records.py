@@ -95,3 +95,17 @@ def check_range(name: str, x, low: float, high: float) -> None:
     if low < 0.0 <= smallest:
         # Images in [0, 1], given to a model of [-1, 1].
         warnings.warn(received, stacklevel=2)
+
+
+def refuse_weights(name: str, sample_weight) -> None:
+    """Raises if data have sample weights, which no model here takes.
+
+    Args:
+        name: String. The name of the model.
+        sample_weight: What was given, or `None`.
+    """
+    if sample_weight is not None:
+        raise ValueError(
+            f"{name} takes no sample weights. Received data with three parts, "
+            "the third of them weights. Pass (x,) or (x, y)."
+        )

@@ -20,7 +20,6 @@ from keras import layers, ops
 
 from keras_gen.distributions import normal
 from keras_gen.engine import noise
-from keras_gen.engine.records import check_range
 from keras_gen.losses import adversarial
 from keras_gen.models.autoencoders.autoencoder import Autoencoder, as_tuple
 from keras_gen.models.autoencoders.priors import Prior, make_prior
@@ -110,11 +109,6 @@ class AdversarialAutoencoder(Autoencoder):
             player: keras.optimizers.SGD(rate, momentum=momentum)
             for player, (rate, momentum) in rates.items()
         }
-
-    def check_arrays(self, x, y):
-        if self.value_range is not None:
-            x = x if y is None else y
-            check_range(type(self).__name__, x, *self.value_range)
 
     def evaluation_step(self, batch):
         losses = {

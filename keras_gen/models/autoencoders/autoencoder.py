@@ -50,6 +50,8 @@ class Autoencoder(ReconstructingModel):
         require_option("likelihood", likelihood, LIKELIHOODS)
         self.input_shape = tuple(input_shape)
         self.likelihood = likelihood
+        # What the reconstructions cannot leave, and data should not.
+        self.value_range = (0.0, 1.0) if likelihood == "bernoulli" else None
 
     def set_networks(self, encoder, decoder):
         """Takes the networks, and the size of the code from the encoder."""
@@ -137,20 +139,27 @@ class Autoencoder(ReconstructingModel):
     # ---- Data -------------------------------------------------------------
 
     def check_arrays(self, x, y):
-        if self.likelihood == "bernoulli":
-            check_range(type(self).__name__, x if y is None else y, 0.0, 1.0)
+        if y is not None:
+            self.check_targets(y.shape)
+        if self.value_range is not None:
+            target = x if y is None else y
+            check_range(type(self).__name__, target, *self.value_range)
+
+    def check_targets(self, shape):
+        """Raises unless targets of this shape are examples."""
+        if tuple(shape[1:]) != self.input_shape:
+            raise ValueError(
+                f"{type(self).__name__} reconstructs examples: the targets "
+                f"have the shape {(None, *self.input_shape)}. Received data "
+                f"with labels or targets of shape {tuple(shape)}. "
+                "Call `fit(x)`, or `fit(x, y)` with examples as `y`."
+            )
 
     def prepare_batch(self, batch):
         batch = super().prepare_batch(batch)
         if batch.y is None:
             return batch
-        if tuple(batch.y.shape[1:]) != self.input_shape:
-            raise ValueError(
-                f"{type(self).__name__} reconstructs examples: the targets "
-                f"have the shape {(None, *self.input_shape)}. Received data "
-                f"with labels or targets of shape {tuple(batch.y.shape)}. "
-                "Call `fit(x)`, or `fit(x, y)` with examples as `y`."
-            )
+        self.check_targets(batch.y.shape)
         return batch._replace(y=ops.cast(batch.y, "float32"))
 
     def target(self, batch):

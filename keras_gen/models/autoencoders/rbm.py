@@ -198,6 +198,7 @@ class RBM(ReconstructingModel):
 
     def flat(self, x):
         """Examples as vectors."""
+        x = ops.cast(x, self.variable_dtype)
         return ops.reshape(x, (-1, math.prod(self.input_shape)))
 
     def hidden_mean(self, v):

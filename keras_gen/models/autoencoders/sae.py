@@ -19,7 +19,6 @@ from keras import ops
 
 from keras_gen.distributions import bernoulli
 from keras_gen.engine import replica_mean
-from keras_gen.engine.records import check_range
 from keras_gen.models.autoencoders.autoencoder import (
     Autoencoder,
     as_tuple,
@@ -99,6 +98,8 @@ class SAE(Autoencoder):
                 "The mean activation of a logistic unit lies between 0 and "
                 f"1. Received: sparsity={sparsity}."
             )
+        # The outputs are logistic.
+        self.value_range = (0.0, 1.0)
         self.sparsity = sparsity
         self.sparsity_weight = sparsity_weight
         self.weight_decay = weight_decay
@@ -122,13 +123,9 @@ class SAE(Autoencoder):
                 shape=(self.latent_dim,),
                 initializer=keras.initializers.Constant(sparsity),
                 trainable=False,
-                dtype="float32",
+                dtype=self.variable_dtype,
                 name="mean_activations",
             )
-
-    def check_arrays(self, x, y):
-        # The outputs are logistic.
-        check_range(type(self).__name__, x if y is None else y, 0.0, 1.0)
 
     # ---- Training ---------------------------------------------------------
 
