@@ -16,10 +16,10 @@ import common
 import keras_gen
 
 
-def falling(rate, updates, beta_1):
+def falling(rate, updates, beta_1, end=0.0):
     """Adam whose rate falls in a straight line, for one player."""
     return keras.optimizers.Adam(
-        keras.optimizers.schedules.PolynomialDecay(rate, updates, 0.0),
+        keras.optimizers.schedules.PolynomialDecay(rate, updates, end),
         beta_1=beta_1,
         beta_2=0.9,
     )
@@ -38,8 +38,8 @@ def quick_optimizers(players):
     The momentum is that of the paper's code for MNIST.
     """
     return {
-        "critic": falling(3e-3, 2 * 4500, 0.5),
-        "generator": falling(3e-3, 4500, 0.5),
+        "critic": falling(3e-3, 2 * 4500, 0.5, 3e-5),
+        "generator": falling(3e-3, 4500, 0.5, 3e-5),
     }
 
 
