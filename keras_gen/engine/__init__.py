@@ -3,7 +3,12 @@
 The backends are known here and nowhere else in a model's way of learning.
 """
 
-from keras_gen.engine.backend import gradient, replica, replica_mean
+from keras_gen.engine.backend import (
+    fused_batch_norm,
+    gradient,
+    replica,
+    replica_mean,
+)
 from keras_gen.engine.ema import averaged_copy, update_average
 from keras_gen.engine.generative_model import GenerativeModel
 from keras_gen.engine.players import OptimizerGroup
@@ -15,6 +20,7 @@ __all__ = [
     "OptimizerGroup",
     "Signature",
     "averaged_copy",
+    "fused_batch_norm",
     "gradient",
     "replica",
     "replica_mean",

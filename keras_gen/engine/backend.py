@@ -8,6 +8,9 @@ Each of `tensorflow.py`, `jax.py` and `torch.py` offers the same names:
 - `gradient(fn, x)`: a derivative that can be differentiated again.
 - `replica()` and `replica_mean(x)`: this worker among the workers that
   share a global batch.
+- `fused_batch_norm(x, scale, offset, epsilon)`: what the backend's kernel
+  makes of a batch, its mean and its variance, or `None` where there is no
+  kernel whose second derivatives are right.
 - `synchronise(variables)`: the first worker's values for all workers.
 - `inference()`: a context in which no gradient is recorded.
 - `require_at_least(size, minimum, message)`: a check of a batch's size,
@@ -36,6 +39,7 @@ apply_gradients = module.apply_gradients
 gradient = module.gradient
 replica = module.replica
 replica_mean = module.replica_mean
+fused_batch_norm = module.fused_batch_norm
 synchronise = module.synchronise
 inference = module.inference
 require_at_least = module.require_at_least

@@ -43,20 +43,20 @@ def _fuse(optimizer):
     kinds = (keras.optimizers.Adam, keras.optimizers.AdamW)
     if type(optimizer) not in kinds or optimizer.amsgrad:
         return
-    if "update_step" not in vars(optimizer):
-        update = optimizer.update_step
-        optimizer.update_step = functools.partial(
-            _adam_update, optimizer, update
-        )
+    step = tf.cast(optimizer.iterations.value + 1, tf.float32)
+    powers = [
+        np.float32(beta) ** step
+        for beta in (optimizer.beta_1, optimizer.beta_2)
+    ]
+    optimizer.update_step = functools.partial(_adam_update, optimizer, powers)
 
 
-def _adam_update(adam, update, gradient, variable, learning_rate):
+def _adam_update(adam, powers, gradient, variable, learning_rate):
     dtype = variable.dtype
     if isinstance(gradient, tf.IndexedSlices) or dtype != tf.float32:
-        update(gradient, variable, learning_rate)
+        type(adam).update_step(adam, gradient, variable, learning_rate)
         return
     index = adam._get_variable_index(variable)
-    step = tf.cast(adam.iterations.value + 1, dtype)
     betas = np.float32(adam.beta_1), np.float32(adam.beta_2)
     # The kernel takes 1 - beta_2 in float32. The root of the second moment is
     # off by this factor; the step is not.
@@ -65,8 +65,8 @@ def _adam_update(adam, update, gradient, variable, learning_rate):
         var=variable.handle,
         m=adam._momentums[index].value.handle,
         v=adam._velocities[index].value.handle,
-        beta1_power=betas[0] ** step,
-        beta2_power=betas[1] ** step,
+        beta1_power=powers[0],
+        beta2_power=powers[1],
         lr=tf.cast(learning_rate, dtype) * np.float32(root),
         beta1=betas[0],
         beta2=betas[1],
@@ -121,6 +121,32 @@ def replica_mean(x):
     return tf.distribute.get_replica_context().all_reduce(
         tf.distribute.ReduceOp.MEAN, x
     )
+
+
+def fused_batch_norm(x, scale, offset, epsilon):
+    """One kernel for each direction; TensorFlow knows its second derivative."""
+    if replica()[1] != 1 or x.dtype != tf.float32 or len(x.shape) < 2:
+        return None
+    channels = x.shape[-1]
+    scale = tf.ones(channels) if scale is None else scale
+    offset = tf.zeros(channels) if offset is None else offset
+    shape = tf.shape(x)
+    images = x if len(x.shape) == 4 else tf.reshape(x, (-1, 1, 1, channels))
+    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=images,
+        scale=scale,
+        offset=offset,
+        mean=[],
+        variance=[],
+        epsilon=epsilon,
+        is_training=True,
+    )
+    # The kernel divides the sum of squares by one less than their number.
+    number = tf.cast(tf.size(x) // channels, tf.float32)
+    variance *= tf.maximum(number - 1.0, 1.0) / number
+    if len(x.shape) != 4:
+        outputs = tf.ensure_shape(tf.reshape(outputs, shape), x.shape)
+    return outputs, mean, variance
 
 
 def synchronise(variables):

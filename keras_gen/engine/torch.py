@@ -108,6 +108,10 @@ def replica_mean(x):
     return all_reduce(x.contiguous()) / world
 
 
+def fused_batch_norm(x, scale, offset, epsilon):
+    return None
+
+
 def synchronise(variables):
     """The values of the first process, for all processes."""
     if _world()[1] > 1:

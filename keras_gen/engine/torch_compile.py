@@ -8,11 +8,13 @@ inputs, so nothing is compiled again from one step to the next.
 """
 
 import contextlib
+import functools
 
 import keras
 import torch
 from keras.src.backend.torch import random as keras_random
 from torch.fx.experimental.proxy_tensor import make_fx
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 
 
@@ -46,50 +48,76 @@ class _Graph:
             *model.metrics_variables,
             *model.optimizer.variables,
         ]
-        self.variables = list({id(v): v for v in candidates}.values())
+        variables = list({id(v): v for v in candidates}.values())
+        self.values = [variable.value for variable in variables]
         self.written = []
         self.log_names = []
 
         def flat_step(values, leaves):
             values = [
                 value.detach().requires_grad_(variable.trainable)
-                for variable, value in zip(self.variables, values, strict=True)
+                for variable, value in zip(variables, values, strict=True)
             ]
-            mapping = list(zip(self.variables, values, strict=True))
-            with keras.StatelessScope(mapping) as scope:
+            mapping = list(zip(variables, values, strict=True))
+            with _Scope(mapping) as scope:
                 logs = step(keras.tree.pack_sequence_as(data, leaves))
-            results = [scope.get_current_value(v) for v in self.variables]
-            self.written = [
-                variable
-                for variable, old, new in zip(
-                    self.variables, values, results, strict=True
+            results = [scope.get_current_value(v) for v in variables]
+            # Optimizers have changed their variables in place.
+            changes = {
+                index: new.detach()
+                for index, (old, new) in enumerate(
+                    zip(values, results, strict=True)
                 )
                 if new is not old
-            ]
-            changes = [
-                new.detach()
-                for old, new in zip(values, results, strict=True)
-                if new is not old
-            ]
+            }
+            self.written = list(changes)
             self.log_names = list(logs)
-            return changes, [logs[name].detach() for name in self.log_names]
+            logs = [logs[name].detach() for name in self.log_names]
+            return list(changes.values()), logs
 
         with _recorded_random():
             graph = make_fx(flat_step, tracing_mode="fake")(
-                self._values(), leaves
+                self._inputs(), leaves
             )
-        self.compiled = torch.compile(graph, dynamic=False, fullgraph=True)
+        self.written = [self.values[index].detach() for index in self.written]
+        self.compiled = torch.compile(
+            graph,
+            dynamic=False,
+            fullgraph=True,
+            # The shapes of the variables do not change, and that of the batch
+            # has chosen this graph.
+            options={"guard_filter_fn": _global_guards},
+        )
 
-    def _values(self):
-        return [variable.value.detach() for variable in self.variables]
+    def _inputs(self):
+        return [value.detach() for value in self.values]
 
     @torch.no_grad()
     def __call__(self, leaves):
-        changes, logs = self.compiled(self._values(), leaves)
-        torch._foreach_copy_(
-            [variable.value.data for variable in self.written], changes
-        )
+        changes, logs = self.compiled(self._inputs(), leaves)
+        torch._foreach_copy_(self.written, changes)
         return dict(zip(self.log_names, logs, strict=True))
+
+
+class _Scope(keras.StatelessScope):
+    """Copies what is assigned from one variable to another.
+
+    The other may be changed in place later in the step.
+    """
+
+    def __init__(self, mapping):
+        super().__init__(mapping)
+        self.held = {StorageWeakRef(v.untyped_storage()) for _, v in mapping}
+
+    def add_update(self, update):
+        variable, value = update
+        if StorageWeakRef(value.untyped_storage()) in self.held:
+            value = value.clone()
+        super().add_update((variable, value))
+
+
+def _global_guards(guards):
+    return [guard.guard_type == "GLOBAL_STATE" for guard in guards]
 
 
 # Random draws. Keras seeds a `torch.Generator` from the value of a seed
@@ -109,8 +137,13 @@ def _traced_generator(seed):
     return generator
 
 
+@functools.cache
+def _device_generator(device):
+    return torch.Generator(device=device)
+
+
 def _generator(seed):
-    generator = torch.Generator(device=seed.device)
+    generator = _device_generator(seed.device)
     generator.manual_seed(int(seed) & 0xFFFFFFFF)
     return generator
 

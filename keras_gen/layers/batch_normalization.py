@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_gen.engine import replica_mean
+from keras_gen.engine import fused_batch_norm, replica_mean
 from keras_gen.precision import at_least_float32
 
 
@@ -86,23 +86,36 @@ class BatchNormalization(keras.layers.Layer):
 
     def call(self, inputs, training=False):
         x = at_least_float32(inputs)
+        gamma = ops.cast(self.gamma, x.dtype) if self.scale else None
+        beta = ops.cast(self.beta, x.dtype) if self.center else None
         if training:
-            axes = tuple(range(len(inputs.shape) - 1))
-            mean = replica_mean(ops.mean(x, axis=axes))
-            centered = x - mean
-            variance = replica_mean(ops.mean(centered * centered, axis=axes))
-            self._move(self.moving_mean, mean)
-            self._move(self.moving_variance, variance)
+            outputs = self._normalize_batch(x, gamma, beta)
         else:
             centered = x - ops.cast(self.moving_mean, x.dtype)
             variance = ops.cast(self.moving_variance, x.dtype)
-        factor = ops.rsqrt(variance + self.epsilon)
-        if self.scale:
-            factor = factor * ops.cast(self.gamma, x.dtype)
-        outputs = centered * factor
-        if self.center:
-            outputs = outputs + ops.cast(self.beta, x.dtype)
+            outputs = self._scaled(centered, variance, gamma, beta)
         return ops.cast(outputs, inputs.dtype)
+
+    def _normalize_batch(self, x, gamma, beta):
+        fused = fused_batch_norm(x, gamma, beta, self.epsilon)
+        if fused is None:
+            axes = tuple(range(len(x.shape) - 1))
+            mean = replica_mean(ops.mean(x, axis=axes))
+            centered = x - mean
+            variance = replica_mean(ops.mean(centered * centered, axis=axes))
+            outputs = self._scaled(centered, variance, gamma, beta)
+        else:
+            outputs, mean, variance = fused
+        self._move(self.moving_mean, mean)
+        self._move(self.moving_variance, variance)
+        return outputs
+
+    def _scaled(self, centered, variance, gamma, beta):
+        factor = ops.rsqrt(variance + self.epsilon)
+        if gamma is not None:
+            factor = factor * gamma
+        outputs = centered * factor
+        return outputs if beta is None else outputs + beta
 
     def _move(self, average, value):
         value = ops.cast(ops.stop_gradient(value), average.dtype)

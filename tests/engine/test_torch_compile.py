@@ -87,6 +87,36 @@ def test_compiled_steps_draw_and_learn_as_uncompiled_ones():
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
 
 
+def test_a_variable_can_take_the_value_of_another():
+    """Of one that changes later in the step, and of each other."""
+    model = Game()
+    weight = model.left.trainable_variables[0]
+    held, a, b = (
+        model.add_weight(
+            shape=shape,
+            initializer=keras.initializers.Constant(value),
+            trainable=False,
+        )
+        for shape, value in ((weight.shape, 0.0), ((3,), 1.0), ((3,), 2.0))
+    )
+
+    def step(batch):
+        held.assign(weight.value)
+        first, second = a.value, b.value
+        a.assign(second)
+        b.assign(first)
+        model.minimize("first", lambda: ops.mean(model.left(batch.x) ** 2))
+
+    compiled(model, step=step, jit_compile=True)
+    for expected in ((2.0, 1.0), (1.0, 2.0)):
+        before = array(weight).copy()
+        model.fit(X, batch_size=8, verbose=0)
+        np.testing.assert_array_equal(array(held), before)
+        assert np.abs(array(weight) - before).max() > 1e-3
+        np.testing.assert_array_equal(array(a), expected[0])
+        np.testing.assert_array_equal(array(b), expected[1])
+
+
 def test_each_shape_has_its_graph():
     model = Solo()
 

@@ -155,6 +155,37 @@ def test_second_derivatives_match_finite_differences():
         )
 
 
+@pytest.mark.parametrize("scaled", [True, False])
+@pytest.mark.parametrize("rank", [2, 3, 4])
+def test_kernels_of_single_precision_have_the_same_derivatives(rank, scaled):
+    rng = np.random.default_rng(0)
+    x = rng.normal(1.0, 2.0, (6, 4, 3, 5)[: rank - 1] + (5,))
+    weights = rng.normal(size=x.shape)
+
+    def derivatives():
+        layer = layer_like(x, scale=scaled, center=scaled)
+
+        def score(x):
+            return ops.sum(tensor(weights) * layer(x, training=True) ** 3)
+
+        def penalty(x):
+            return ops.sum(backend.gradient(score, x) ** 2)
+
+        found = [gradient(score, x), gradient(penalty, x)]
+        for fn in (score, penalty) if scaled else ():
+            found += loss_and_gradients(
+                lambda fn=fn: fn(tensor(x)), layer.trainable_variables
+            )[1]
+        return found
+
+    single = derivatives()
+    with double_precision():
+        double = derivatives()
+    for a, b in zip(single, double, strict=True):
+        assert a.dtype == "float32"
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4 * abs(b).max())
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_half_precision_is_for_the_outputs_alone(x, policy):
     # The squares of these inputs are beyond the largest float16, 65504.
