@@ -291,9 +291,8 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
                 f"logs {list(self._means.names)}: name it in `logged`."
             )
         values = {k: ops.convert_to_tensor(v) for k, v in values.items()}
-        self._means.update_state(
-            {name: ops.stop_gradient(v) for name, v in values.items()}
-        )
+        values = {k: ops.stop_gradient(v) for k, v in values.items()}
+        self._means.update_state(values)
 
     def split(self, data, updates: int) -> list:
         """Splits a batch into fresh parts, one for each of several updates.
@@ -386,6 +385,7 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         Without `return_dict`, the values come in the order of the logs: the
         losses first.
         """
+        self._assert_compile_called("evaluate")
         logs = super().evaluate(*args, return_dict=True, **kwargs)
         if return_dict:
             return logs

@@ -12,10 +12,10 @@ class BatchNormalization(keras.layers.Layer):
     """Batch normalization over the last axis, in any number of workers.
 
     In training the mean and the variance are those of the whole global
-    batch, over all workers that share it. They are explicit means, so that
-    the layer has correct second derivatives on every backend, which
-    `keras.layers.BatchNormalization` lacks on TensorFlow. Defaults are those
-    of the papers' code (PyTorch's momentum 0.1 is `momentum=0.9` here).
+    batch, over all workers that share it. The layer has correct second
+    derivatives on every backend, which `keras.layers.BatchNormalization`
+    lacks on TensorFlow. Defaults are those of the papers' code (PyTorch's
+    momentum 0.1 is `momentum=0.9` here).
 
     Args:
         momentum: Float in [0, 1). Share of the moving statistics kept in

@@ -89,3 +89,9 @@ def test_adam_updates_as_keras_updates(make, run_eagerly):
             np.testing.assert_allclose(
                 array(ours), array(theirs), rtol=1e-4, atol=1e-6
             )
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate"])
+def test_models_must_be_compiled_first(method):
+    with pytest.raises(ValueError, match=r"call `compile\(\)` before"):
+        getattr(Solo(), method)(points(4), verbose=0)
