@@ -28,13 +28,16 @@ PRESETS = {
         image_size=32,
     ),
     "small": common.Preset(
-        epochs=12,
+        epochs=30,
         steps_per_epoch=500,
         batch_size=20,
-        model={"latent_dim": 20, "filters": 32, "invariance_scale": 0.1},
+        model={"latent_dim": 20, "filters": 32, "invariance_scale": 1.0},
         dataset="lit_heads",
         image_size=32,
-        optimizer=lambda players: keras.optimizers.Adam(1e-3, beta_2=0.99),
+        optimizer=lambda players: keras.optimizers.Adam(
+            keras.optimizers.schedules.CosineDecay(1e-3, 15_000, alpha=0.01),
+            beta_2=0.99,
+        ),
     ),
     "paper": common.Preset(
         epochs=150,
