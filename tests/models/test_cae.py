@@ -167,6 +167,27 @@ def gradients_of(model, x):
     )
 
 
+def test_loss_adds_how_far_the_jacobian_moves():
+    x = data()
+    steps = np.random.default_rng(1).normal(size=(2, *x.shape))
+    with double_precision():
+        model = tiny(contraction=0.3, hessian_weight=0.7, hessian_std=0.5)
+        plain = tiny(contraction=0.3)
+        plain.set_weights(model.get_weights())
+        fix_steps(model, steps)
+        w, c = model.encoder.get_weights()
+
+        def jacobian(x):
+            h = scipy.special.expit(x.reshape(len(x), -1) @ w + c)
+            return (h * (1 - h))[:, :, None] * w.T
+
+        changes = [jacobian(x + 0.5 * step) - jacobian(x) for step in steps]
+        expected = np.mean([(d**2).sum((1, 2)).mean() for d in changes])
+        loss, _ = gradients_of(model, x)
+        without, _ = gradients_of(plain, x)
+    assert loss - without == pytest.approx(0.7 * expected, rel=1e-6)
+
+
 @pytest.mark.parametrize("units", [4, (5, 3)])
 @pytest.mark.parametrize("hessian_weight", [0.0, 0.7])
 def test_gradient_is_that_of_finite_differences(units, hessian_weight):
