@@ -67,6 +67,7 @@ class Preset:
         optimizer: Function of the names of the players that makes the
             optimizer, or one for each, or `None` for the paper's.
         num_samples: Samples that are drawn for the metrics.
+        test_examples: Test examples of which likelihoods are estimated.
         classifier_epochs: Epochs of training for the classifier of digits,
             if it is not there yet; `None` for all that it takes.
     """
@@ -79,6 +80,7 @@ class Preset:
     image_size: int | None = 28
     optimizer: Callable | None = None
     num_samples: int = 2000
+    test_examples: int = 10_000
     classifier_epochs: int | None = None
 
 
@@ -330,13 +332,13 @@ def likelihoods(run, model, num_samples, limit=1000):
         model: The trained model.
         num_samples: Draws for the importance-weighted bound.
         limit: Examples for the importance-weighted bounds; the ELBO is that
-            of the whole test set.
+            of all test examples of the preset.
 
     Returns:
         Dictionary of means in nats.
     """
     rng = np.random.default_rng(0)
-    grey = run.images("test", 10_000)
+    grey = run.images("test", run.preset.test_examples)
     x = (rng.uniform(size=grey.shape) < grey).astype("float32")
     parts = model.elbo(x)
     results = {

@@ -23,6 +23,7 @@ PRESETS = {
             "hidden_dims": (64, 32),
             "warmup_epochs": 1,
         },
+        test_examples=100,
     ),
     "small": common.Preset(
         epochs=10,
@@ -60,7 +61,8 @@ def main(options: Options) -> None:
     ]
     run.fit(model, pictures)
     results = common.likelihoods(run, model, options.importance_samples)
-    divergences = model.layer_divergences(run.images("test", 1000))
+    some = run.images("test", min(1000, run.preset.test_examples))
+    divergences = model.layer_divergences(some)
     results["layer_divergences"] = [float(value) for value in divergences]
     print("KL divergence of each layer, the lowest first:", divergences)
     run.finish(model, results)

@@ -22,6 +22,7 @@ PRESETS = {
         batch_size=100,
         model={"hidden_units": 100, "kernel_initializer": "glorot_uniform"},
         optimizer=lambda players: keras.optimizers.Adam(1e-3),
+        test_examples=100,
     ),
     "small": common.Preset(
         epochs=5,
