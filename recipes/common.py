@@ -68,6 +68,7 @@ class Preset:
             optimizer, or one for each, or `None` for the paper's.
         num_samples: Samples that are drawn for the metrics.
         test_examples: Test examples of which likelihoods are estimated.
+        importance_samples: Draws for the importance-weighted likelihood.
         classifier_epochs: Epochs of training for the classifier of digits,
             if it is not there yet; `None` for all that it takes.
     """
@@ -81,6 +82,7 @@ class Preset:
     optimizer: Callable | None = None
     num_samples: int = 2000
     test_examples: int = 10_000
+    importance_samples: int = 100
     classifier_epochs: int | None = None
 
 
@@ -330,7 +332,8 @@ def likelihoods(run, model, num_samples, limit=1000):
     Args:
         run: The `Run`.
         model: The trained model.
-        num_samples: Draws for the importance-weighted bound.
+        num_samples: Draws for the importance-weighted bound, or `None` for
+            the preset's.
         limit: Examples for the importance-weighted bounds; the ELBO is that
             of all test examples of the preset.
 
@@ -348,6 +351,7 @@ def likelihoods(run, model, num_samples, limit=1000):
         "test_examples": len(x),
         "importance_examples": min(limit, len(x)),
     }
+    num_samples = num_samples or run.preset.importance_samples
     for draws in sorted({1, 10, num_samples}):
         bound = model.log_likelihood(x[:limit], draws)
         results[f"negative_log_likelihood_{draws}"] = -bound.mean()

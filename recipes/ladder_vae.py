@@ -24,6 +24,7 @@ PRESETS = {
             "warmup_epochs": 1,
         },
         test_examples=100,
+        importance_samples=10,
     ),
     "small": common.Preset(
         epochs=10,
@@ -45,8 +46,9 @@ PRESETS = {
 class Options(common.Options):
     """Trains a ladder variational autoencoder on binarised images."""
 
-    importance_samples: int = 100
-    """Draws for the importance-weighted likelihood."""
+    importance_samples: int | None = None
+    """Draws for the importance-weighted likelihood. Defaults to 100, and to
+    10 for the smoke preset."""
 
 
 def main(options: Options) -> None:

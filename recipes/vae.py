@@ -23,6 +23,7 @@ PRESETS = {
         model={"hidden_units": 100, "kernel_initializer": "glorot_uniform"},
         optimizer=lambda players: keras.optimizers.Adam(1e-3),
         test_examples=100,
+        importance_samples=10,
     ),
     "small": common.Preset(
         epochs=5,
@@ -48,8 +49,9 @@ class Options(common.Options):
     """The number of latent variables; 2 for a picture of the plane."""
     architecture: str = "mlp"
     """mlp (the paper's) or conv."""
-    importance_samples: int = 100
-    """Draws for the importance-weighted likelihood."""
+    importance_samples: int | None = None
+    """Draws for the importance-weighted likelihood. Defaults to 100, and to
+    10 for the smoke preset."""
 
 
 def main(options: Options) -> None:
