@@ -45,7 +45,7 @@ def adam_for_each(players, adversary=True):
 
 
 def adam_in_a_plane(players, adversary=True):
-    """Adam for codes of two entries: fast for the encoder in the game.
+    """Adam for the label prior's two entries: fast for the encoder's game.
 
     Where there is so little room, reconstruction at its usual rate drives the
     codes apart faster than the adversary brings them back.
@@ -160,8 +160,7 @@ class SomeLabels(keras.utils.PyDataset):
 def main(options: Options) -> None:
     supervised = options.variant == "supervised"
     presets = PRESETS
-    latent_dims = {"unsupervised": 8, "label_prior": 2}
-    if 2 == (options.latent_dim or latent_dims.get(options.variant)):
+    if options.variant == "label_prior":
         plane = dataclasses.replace(
             PRESETS["small"], epochs=4, optimizer=adam_in_a_plane
         )
