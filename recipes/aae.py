@@ -9,6 +9,7 @@ without the adversary. The variants with labels see `--num-labels` of them.
 """
 
 import dataclasses
+import functools
 from typing import Literal
 
 import keras
@@ -29,38 +30,28 @@ CLASSES = {
 WITHOUT_LABELS = ("unsupervised", "clustering")
 
 
-def adam_for_each(players, adversary=True):
+def adam_for_each(
+    players, adversary=True, others=1e-3, discriminator=2e-4, encoder=2e-4
+):
     """Adam: fast for what reconstructs or classifies, slow for the game.
 
     A faster game destroys the reconstruction.
     """
     optimizers = {}
     for player in players:
+        rate, beta_1 = others, 0.9
         if "discriminator" in player or player == "encoder":
-            rate, beta_1 = (2e-4 if adversary else 0.0), 0.5
-        else:
-            rate, beta_1 = 1e-3, 0.9
+            rate = encoder if player == "encoder" else discriminator
+            rate, beta_1 = (rate if adversary else 0.0), 0.5
         optimizers[player] = keras.optimizers.Adam(rate, beta_1=beta_1)
     return optimizers
 
 
-def adam_in_a_plane(players, adversary=True):
-    """Adam for the label prior's two entries: fast for the encoder's game.
-
-    Where there is so little room, reconstruction at its usual rate drives the
-    codes apart faster than the adversary brings them back.
-    """
-    optimizers = {}
-    for player in players:
-        if player == "encoder":
-            rate, beta_1 = (1e-3 if adversary else 0.0), 0.5
-        elif "discriminator" in player:
-            rate, beta_1 = (1e-4 if adversary else 0.0), 0.5
-        else:
-            rate, beta_1 = 1e-4, 0.9
-        optimizers[player] = keras.optimizers.Adam(rate, beta_1=beta_1)
-    return optimizers
-
+# In a plane, reconstruction at its usual rate drives the codes apart faster
+# than the adversary brings them back.
+adam_in_a_plane = functools.partial(
+    adam_for_each, others=1e-4, discriminator=1e-4, encoder=1e-3
+)
 
 PRESETS = {
     "smoke": common.Preset(
