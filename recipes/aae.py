@@ -1,8 +1,8 @@
 """Trains an adversarial autoencoder, or one of its variants.
 
     KERAS_BACKEND=jax python recipes/aae.py
-    KERAS_BACKEND=jax python recipes/aae.py --latent-dim 2 --prior swiss_roll
     KERAS_BACKEND=jax python recipes/aae.py --variant semi_supervised
+    python recipes/aae.py --variant label_prior --prior swiss_roll
 
 The first compares its codes with the prior and with those of the same networks
 without the adversary. The variants with labels see `--num-labels` of them.

@@ -166,6 +166,23 @@ def test_loss_is_averaged_over_the_batch(monkeypatch, clamp, group):
         assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("epochs", "expected"), [(0, 0.1), (1, 0.1**0.5), (4, 10.0), (9, 10.0)]
+)
+def test_scale_is_multiplied_by_the_same_number_each_epoch(epochs, expected):
+    model = tiny(initial_scale=0.1, invariance_scale=10.0, schedule_epochs=4)
+    model.epochs_seen.assign(epochs)
+    assert float(model.scale()) == pytest.approx(expected, rel=1e-5)
+    pair = tensor(data()), ops.zeros((6, 1), dtype="int64")
+    losses = [
+        float(
+            array(each.run_step(each.evaluation_step, pair)["invariance_loss"])
+        )
+        for each in (model, tiny(invariance_scale=1.0))
+    ]
+    assert losses[0] == pytest.approx(expected * losses[1], rel=1e-4)
+
+
 @pytest.mark.parametrize("group", [0, 1, 2])
 @pytest.mark.parametrize(
     ("clamp", "scale"), [("mean", 0.3), ("first", 0.3), ("mean", 0.0)]

@@ -103,6 +103,10 @@ def test_smaller_images_have_strided_networks(shape, filters, expected):
     [
         ({"clamp": "last"}, "clamp='last'"),
         ({"invariance_scale": -0.1}, "invariance_scale=-0.1"),
+        ({"initial_scale": 0.1}, "initial_scale=0.1, schedule_epochs=None"),
+        ({"schedule_epochs": 2}, "initial_scale=None, schedule_epochs=2"),
+        ({"initial_scale": 0.0, "schedule_epochs": 2}, "initial_scale=0.0"),
+        ({"initial_scale": 1.0, "schedule_epochs": 0}, "schedule_epochs=0"),
         ({"input_shape": (30, 32, 1)}, "multiples of 4.*30, 32"),
         ({"input_shape": (30,)}, "multiples of 4.*30,"),
         ({"filters": 3}, "filters=3"),

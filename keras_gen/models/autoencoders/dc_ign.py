@@ -84,6 +84,12 @@ class DCIGN(VariationalModel):
             their order, to their sizes. One size may be `None`: the rest.
         invariance_scale: Float. The scale `s` of the gradient that makes
             inactive entries invariant.
+        initial_scale: Float or `None`. If given, `s` begins here and is
+            multiplied by the same number after each epoch, until it is
+            `invariance_scale`. Where that is large, entries need time to find
+            their factors first.
+        schedule_epochs: Integer. The epochs until then. Needed with
+            `initial_scale`.
         clamp: What inactive entries are set to: their `"mean"` over the
             batch, as in the paper, or those of the `"first"` image, as in
             the authors' code.
@@ -123,6 +129,8 @@ class DCIGN(VariationalModel):
         latent_dim: int = 200,
         groups: dict[str, int | None] = GROUPS,
         invariance_scale: float = 0.01,
+        initial_scale: float | None = None,
+        schedule_epochs: int | None = None,
         clamp: str = "mean",
         filters: int = 96,
         encoder: keras.Model | None = None,
@@ -137,10 +145,27 @@ class DCIGN(VariationalModel):
                 "A negative scale would push the inactive entries apart. "
                 f"Received: invariance_scale={invariance_scale}."
             )
+        if (initial_scale is None) != (schedule_epochs is None):
+            raise ValueError(
+                "A schedule has a beginning and a length. Received: "
+                f"initial_scale={initial_scale}, "
+                f"schedule_epochs={schedule_epochs}. Pass both or neither."
+            )
+        if initial_scale is not None and (
+            min(initial_scale, invariance_scale) <= 0.0 or schedule_epochs < 1
+        ):
+            raise ValueError(
+                "A schedule leads from one positive scale to another in one "
+                f"epoch or more. Received: initial_scale={initial_scale}, "
+                f"invariance_scale={invariance_scale}, "
+                f"schedule_epochs={schedule_epochs}."
+            )
         self.input_shape = tuple(input_shape)
         self.latent_dim = latent_dim
         self.groups = group_sizes(groups, latent_dim)
         self.invariance_scale = invariance_scale
+        self.initial_scale = initial_scale
+        self.schedule_epochs = schedule_epochs
         self.clamp = clamp
         with self.building_scope():
             sizes = (self.input_shape, latent_dim, filters)
@@ -272,6 +297,15 @@ class DCIGN(VariationalModel):
             ops.broadcast_to(divergence, ops.shape(log_prior)),
         )
 
+    def scale(self):
+        """The scale `s` of the present epoch."""
+        if self.initial_scale is None:
+            return self.invariance_scale
+        epochs = ops.cast(self.epochs_seen, "float32")
+        share = ops.minimum(epochs / self.schedule_epochs, 1.0)
+        growth = self.invariance_scale / self.initial_scale
+        return self.initial_scale * ops.power(growth, share)
+
     def clamped(self, head, active):
         """A head whose inactive entries do not tell examples apart."""
         if self.clamp == "mean":
@@ -291,7 +325,7 @@ class DCIGN(VariationalModel):
         parts = {
             "reconstruction_loss": -ops.mean(terms.log_likelihood),
             "kl_divergence": ops.mean(terms.kl_divergence),
-            "invariance_loss": self.invariance_scale
+            "invariance_loss": self.scale()
             * sum(invariance(head, active) for head in heads),
         }
         self.log(**parts)
