@@ -108,11 +108,12 @@ def main(options: Options) -> None:
 
 def held_out_heads(size, count):
     """Heads of identities that training does not show, and their angles."""
-    dataset = data.load("lit_heads", "test", image_size=size)
-    source = dataset.shuffle(len(dataset), seed=0).take(count)
-    found = list(source.as_numpy_iterator())
-    images = np.stack([example["image"] for example in found]) / 255.0
-    angles = np.stack([example["factor_values"] for example in found])
+    rng = np.random.default_rng(0)
+    views = list(data.LIT_HEAD_FACTORS.values())[:3]
+    indices = rng.integers(0, [*views, 1], (count, 4))
+    indices[:, 3] = rng.choice(data.lit_head_identities("test"), count)
+    angles = data.lit_head_factor_values(indices)
+    images = data.render_lit_heads(angles, size) / 255.0
     factors = dict(zip(NAMES[:3], angles[:, :3].T, strict=True))
     return images.astype("float32"), factors
 

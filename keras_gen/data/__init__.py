@@ -20,6 +20,7 @@ from keras_gen.data.images import resize_images
 from keras_gen.data.lit_heads import (
     LIT_HEAD_FACTORS,
     lit_head_factor_values,
+    lit_head_identities,
     one_factor_batches,
     render_lit_heads,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "augmentation",
     "list_datasets",
     "lit_head_factor_values",
+    "lit_head_identities",
     "load",
     "one_factor_batches",
     "pipeline",

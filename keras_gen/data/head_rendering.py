@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-IDENTITIES = 200
+IDENTITIES = 1000
 
 # Lengths are in halves of the image's side.
 _BLEND = 0.025
@@ -22,7 +22,7 @@ def _heads():
     Seen from the front, x points to the right, y upwards, z to the viewer.
 
     Returns:
-        Float arrays `(200, ellipsoids, 3)`, the same, `(200, ellipsoids)`.
+        Float arrays `(1000, ellipsoids, 3)`, the same, `(1000, ellipsoids)`.
     """
     rng = np.random.default_rng(1503)
     traits = rng.uniform(-1.0, 1.0, (16, IDENTITIES))

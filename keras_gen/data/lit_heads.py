@@ -24,9 +24,9 @@ from keras_gen.data import seeds, sources, splits
 from keras_gen.data.head_rendering import IDENTITIES, renderer
 
 LIT_HEAD_FACTORS = {
-    "azimuth": 21,
-    "elevation": 11,
-    "light": 21,
+    "azimuth": 15,
+    "elevation": 7,
+    "light": 15,
     "identity": IDENTITIES,
 }
 _SIZES = tuple(LIT_HEAD_FACTORS.values())
@@ -57,7 +57,7 @@ def lit_head_factor_values(factors: np.ndarray) -> np.ndarray:
 
     Example:
 
-    >>> lit_head_factor_values([10, 10, 10, 3])
+    >>> lit_head_factor_values([7, 6, 7, 3])
     array([0.       , 0.5235988, 0.       , 3.       ], dtype=float32)
     """
     factors = np.asarray(factors)
@@ -88,7 +88,7 @@ def render_lit_heads(
     Args:
         factor_values: Float array `(count, 4)`: azimuth, elevation and
             azimuth of the lamp, any angles in radians, and the number of the
-            identity, from 0 to 199. `lit_head_factor_values()` makes them of
+            identity, from 0 to 999. `lit_head_factor_values()` makes them of
             indices.
         image_size: Integer, the height and width of the images.
 
@@ -129,6 +129,26 @@ def render_lit_heads(
     return np.concatenate(rendered)
 
 
+def lit_head_identities(split: str = "train") -> np.ndarray:
+    """Returns the numbers of the identities in a split.
+
+    Args:
+        split: String: `"train"`, `"test"`, `"all"`, or a part of them, such
+            as `"train[:50%]"`. The split is that of `load("lit_heads")` with
+            its default seed.
+
+    Returns:
+        1D integer array.
+
+    Example:
+
+    >>> len(lit_head_identities("test"))
+    100
+    """
+    everyone = np.arange(_SIZES[3])
+    return splits.select(split, {"all": everyone, **_identity_splits(0)})
+
+
 def build(image_size: int | None, seed: int) -> sources.Source:
     """Builds the `lit_heads` source.
 
@@ -141,7 +161,7 @@ def build(image_size: int | None, seed: int) -> sources.Source:
         A `Source` of `image` (uint8, one channel), `factors` (int64, 4
         indices) and `factor_values` (float32), with splits `all` (every
         image, in the order of `np.unravel_index`), and `train` and `test`:
-        all images of 180 and of the other 20 identities.
+        all images of 900 and of the other 100 identities.
     """
     render = renderer(_side(image_size or 64))
     with tf.device("CPU:0"):
@@ -202,10 +222,9 @@ def one_factor_batches(
             proportion, each of them is the one that varies. `None` means 10
             for `identity` and 1 for the others.
         image_size: Integer, the height and width of the images.
-        split: String, the identities to draw from: `"train"`, `"test"`,
-            `"all"`, or a part of them, such as `"train[:50%]"`.
-        seed: Integer, the seed of all draws. The split is that of
-            `load("lit_heads")` with its default seed.
+        split: String, the identities to draw from, as in
+            `lit_head_identities()`.
+        seed: Integer, the seed of all draws.
         start_step: Integer, the number of the first batch.
         shard: Pair `(index, count)`: this process gets the `index`-th of
             `count` equal, contiguous parts of every batch.
@@ -244,9 +263,7 @@ def one_factor_batches(
             f"shard={shard!r}, batch_size={batch_size}"
         )
     size = batch_size // count
-    identities = splits.select(
-        split, {"all": np.arange(_SIZES[3]), **_identity_splits(0)}
-    )
+    identities = lit_head_identities(split)
     render = renderer(_side(image_size))
     with tf.device("CPU:0"):
         identities = tf.constant(identities, "int64")

@@ -11,7 +11,7 @@ from keras_gen.data import images, sources, splits
 # `build(image_size, seed)` that returns a `sources.Source`.
 _EMBEDDED = {
     "digits": "1,797 real handwritten digits, 28x28, with labels",
-    "lit_heads": "970,200 rendered heads, 64x64, with pose, light and identity",
+    "lit_heads": "1,575,000 rendered heads, 64x64, their pose and light",
     "sprites": "737,280 rendered sprites, 64x64, with their five factors",
 }
 
