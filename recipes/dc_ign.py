@@ -139,7 +139,7 @@ def rerendered(model, images, steps=9):
     rows = []
     for name in NAMES[:3]:
         entry = model.group_slice(name).start
-        values = np.linspace(low[entry] - 0.5, high[entry] + 0.5, steps)
+        values = np.linspace(low[entry], high[entry], steps)
         views = model.rerender(images[:3], name, values)
         rows.append(np.concatenate([images[:3, None], views], axis=1))
     return np.concatenate(rows).reshape(-1, *images.shape[1:])
