@@ -145,11 +145,12 @@ def rerendered(model, images, steps=9):
     return np.concatenate(rows).reshape(-1, *images.shape[1:])
 
 
-def inactive_changes(model, images, size, count=50):
+def inactive_changes(model, images, size, count=200):
     """How much inactive entries change while one factor varies.
 
     It is the standard deviation within batches of one factor, over that
-    across all images, averaged over the entries that are in use.
+    across all images, averaged over the entries that are in use. A factor for
+    which there are none is left out.
     """
     spread = model.codes(images).std(axis=0)
     used = spread > 0.1 * spread.max()
@@ -165,9 +166,13 @@ def inactive_changes(model, images, size, count=50):
         name = NAMES[varying[0]]
         inactive = used.copy()
         inactive[model.group_slice(name)] = False
+        if not inactive.any():
+            continue
         change = model.codes(x).std(axis=0)[inactive] / spread[inactive]
         found[name].append(change.mean())
-    return {name: float(np.mean(values)) for name, values in found.items()}
+    return {
+        name: float(np.mean(values)) for name, values in found.items() if values
+    }
 
 
 if __name__ == "__main__":
