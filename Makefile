@@ -45,10 +45,11 @@ demo: $(VENV)/.installed-demo
 	@echo "Samples: $(CURDIR)/runs/dcgan"
 	@echo "Model:   $(CURDIR)/saved_models/dcgan"
 
-# The tests go on after a failure, so that one run shows every backend's.
+# The tests go on after a failure, so that one run shows every backend's. The
+# longest come first: with JOBS=2, none is left to run alone for long.
 test: lint
 	$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) $(SYNC) \
-		$(BACKENDS:%=test-%) test-once
+		test-jax test-tensorflow test-once test-torch
 
 $(BACKENDS:%=test-%): test-%: $(VENV)/.installed-test
 	@echo "== tests on $* =="
