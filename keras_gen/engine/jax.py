@@ -67,6 +67,14 @@ class BackendSteps:
         finally:
             self.jax_state_sync()
 
+    # Keras hands over the values of all variables after each step. Tracked,
+    # as other attributes are, they would be searched for layers each time.
+    def __setattr__(self, name, value):
+        if name == "_jax_state":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     # Keras takes the values out of the variables before the first step. Here
     # they are kept, so that they are put back if that step fails.
     def _get_jax_state(self, purge_model_variables=False, **groups):
