@@ -11,10 +11,10 @@ from keras import ops
 
 from keras_gen.engine import backend
 from keras_gen.engine.batched import run_batched
+from keras_gen.engine.callbacks import arrange_callbacks
 from keras_gen.engine.players import assign_optimizers
 from keras_gen.engine.records import (
     Batch,
-    CountEpochs,
     RunningMeans,
     Signature,
     refuse_weights,
@@ -363,12 +363,9 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
             self.check_arrays(x[:1000], None if y is None else y[:1000])
         if self.compiled:
             backend.synchronise([*self.variables, *self.optimizer.variables])
-        count = CountEpochs()
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            callbacks = [count, *keras.tree.flatten(callbacks or [])]
-        elif not any(isinstance(c, CountEpochs) for c in callbacks.callbacks):
-            count.set_model(self)
-            callbacks.callbacks.insert(0, count)
+        callbacks = arrange_callbacks(
+            self, callbacks, x, batch_size, epochs, verbose, **kwargs
+        )
         return super().fit(
             x,
             y,

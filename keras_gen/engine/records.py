@@ -30,13 +30,6 @@ class Signature(typing.NamedTuple):
     outputs: tuple[str, ...]
 
 
-class CountEpochs(keras.callbacks.Callback):
-    """Keeps a model's count of the epochs it has been trained for."""
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.model.epochs_seen.assign_add(1)
-
-
 class RunningMeans(keras.metrics.Metric):
     """The means of named scalars, all in one vector.
 

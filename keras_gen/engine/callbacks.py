@@ -1,0 +1,101 @@
+"""The callbacks of `fit`: those that it is given, and the engine's own."""
+
+import math
+
+import keras
+
+BATCH_HOOKS = [
+    f"on_{phase}batch_{edge}"
+    for phase in ("", "train_", "test_")
+    for edge in ("begin", "end")
+]
+
+
+class CountEpochs(keras.callbacks.Callback):
+    """Keeps a model's count of the epochs it has been trained for."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.epochs_seen.assign_add(1)
+
+
+class EpochCallbacks(keras.callbacks.CallbackList):
+    """A list of callbacks none of which listens to single batches.
+
+    Keras' own list fetches the logs of each batch from the device, whether
+    or not a callback looks at them.
+    """
+
+    def on_train_batch_begin(self, batch, logs=None):
+        pass
+
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+    def on_test_batch_begin(self, batch, logs=None):
+        pass
+
+    def on_test_batch_end(self, batch, logs=None):
+        pass
+
+
+def arrange_callbacks(
+    model, callbacks, x, batch_size, epochs, verbose, **options
+):
+    """Adds to the callbacks of `fit` what the engine needs.
+
+    Args:
+        model: `GenerativeModel`.
+        callbacks: What `fit` was given.
+        x: What `fit` was given.
+        batch_size: What `fit` was given.
+        epochs: What `fit` was given.
+        verbose: What `fit` was given.
+        **options: The other arguments of `fit`.
+
+    Returns:
+        A list of callbacks, or a `keras.callbacks.CallbackList`.
+    """
+    count = CountEpochs()
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        if not any(isinstance(c, CountEpochs) for c in callbacks.callbacks):
+            count.set_model(model)
+            callbacks.callbacks.insert(0, count)
+        return callbacks
+    callbacks = [count, *keras.tree.flatten(callbacks or [])]
+    # The progress bar listens; of a split, Keras knows the number of steps.
+    if (
+        verbose
+        or options.get("validation_split")
+        or any(listens_to_batches(callback) for callback in callbacks)
+    ):
+        return callbacks
+    return EpochCallbacks(
+        callbacks,
+        add_history=True,
+        model=model,
+        verbose=verbose,
+        epochs=epochs,
+        steps=count_steps(x, batch_size, options.get("steps_per_epoch")),
+    )
+
+
+def listens_to_batches(callback) -> bool:
+    """Whether a callback has any method of its own for single batches."""
+    return any(
+        getattr(getattr(callback, hook), "__func__", None)
+        is not getattr(keras.callbacks.Callback, hook)
+        for hook in BATCH_HOOKS
+    )
+
+
+def count_steps(x, batch_size, steps_per_epoch) -> int | None:
+    """The steps of an epoch, or `None` where only its end will tell."""
+    if steps_per_epoch:
+        return steps_per_epoch
+    first = keras.tree.flatten(x)[0]
+    if hasattr(first, "shape"):
+        return math.ceil(first.shape[0] / (batch_size or 32))
+    try:
+        return len(x)
+    except TypeError:
+        return None

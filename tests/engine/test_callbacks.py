@@ -1,0 +1,140 @@
+"""Callbacks of `fit`: whoever listens is told, and as Keras tells it."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_gen.engine.callbacks import listens_to_batches
+from tests.engine.toys import Solo, compiled, points
+
+X = points(10)
+
+
+class Dataset(keras.utils.PyDataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return (X[4 * index : 4 * index + 4],)
+
+
+def batches():
+    while True:
+        yield (X[:4],)
+
+
+class Record(keras.callbacks.Callback):
+    """Listens to no batch."""
+
+    def on_train_begin(self, logs=None):
+        self.epochs = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append(dict(logs))
+
+
+class RecordBatches(Record):
+    def on_train_begin(self, logs=None):
+        super().on_train_begin()
+        self.train, self.test = [], []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.train.append(logs["extra"])
+
+    def on_test_batch_end(self, batch, logs=None):
+        self.test.append(batch)
+
+
+def solo():
+    def measure(batch):
+        model.log(loss=ops.mean(batch.x**2), extra=ops.mean(batch.x))
+
+    return (model := compiled(Solo(), step=measure, check=measure))
+
+
+@pytest.mark.parametrize(
+    ("x", "options"),
+    [
+        (X, {}),
+        (X, {"batch_size": 4}),
+        (X, {"batch_size": 4, "steps_per_epoch": 1}),
+        (X, {"batch_size": 4, "validation_split": 0.4}),
+        (X, {"batch_size": 4, "validation_data": (X,)}),
+        (Dataset(), {}),
+        (batches, {"steps_per_epoch": 2}),
+    ],
+)
+def test_callbacks_are_told_the_same_with_and_without_batches(x, options):
+    histories, records = [], []
+    for record in (Record(), RecordBatches()):
+        data = x() if callable(x) else x
+        history = solo().fit(
+            data,
+            epochs=2,
+            shuffle=False,
+            verbose=0,
+            callbacks=record,
+            **options,
+        )
+        histories.append(history.history)
+        records.append(record)
+    assert histories[0].keys() == histories[1].keys()
+    for name, values in histories[0].items():
+        np.testing.assert_allclose(values, histories[1][name], rtol=1e-6)
+    quiet, loud = records
+    assert quiet.params == loud.params
+    assert len(loud.train) == 2 * loud.params["steps"]
+    assert bool(loud.test) == any(name.startswith("val") for name in options)
+    assert [set(logs) for logs in quiet.epochs] == [
+        set(logs) for logs in loud.epochs
+    ]
+
+
+def test_logs_of_batches_are_running_means():
+    record = RecordBatches()
+    solo().fit(X, batch_size=2, shuffle=False, verbose=0, callbacks=[[record]])
+    means = [X[: 2 * i].mean() for i in range(1, 6)]
+    assert record.train == pytest.approx(means, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("callback", "listens"),
+    [
+        (keras.callbacks.Callback(), False),
+        (keras.callbacks.EarlyStopping(), False),
+        (keras.callbacks.LambdaCallback(on_epoch_end=print), False),
+        (Record(), False),
+        (RecordBatches(), True),
+        (keras.callbacks.TerminateOnNaN(), True),
+        (keras.callbacks.LambdaCallback(on_train_batch_begin=print), True),
+        (keras.callbacks.LambdaCallback(on_batch_end=print), True),
+        (keras.callbacks.LambdaCallback(on_test_batch_end=print), True),
+    ],
+)
+def test_who_listens_to_batches(callback, listens):
+    assert listens_to_batches(callback) is listens
+
+
+def test_training_stops_where_a_callback_asks():
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    history = solo().fit(X, epochs=5, verbose=0, callbacks=[Stop()])
+    assert history.epoch == [0, 1]
+
+
+def test_batches_are_told_only_if_a_callback_listens(monkeypatch):
+    """Else the logs of a batch stay on the device."""
+    told = []
+
+    def hook(self, batch, logs=None):
+        told.append(type(self))
+
+    monkeypatch.setattr(keras.callbacks.Callback, "on_train_batch_end", hook)
+    model = solo()
+    model.fit(X, batch_size=2, verbose=0, callbacks=[Record()])
+    assert not told
+    model.fit(X, batch_size=2, verbose=0, callbacks=[Record(), RecordBatches()])
+    assert told.count(Record) == 5
