@@ -20,6 +20,11 @@ def run_batched(fn, *arrays, batch_size=256):
         The structure of NumPy arrays.
     """
     size = len(arrays[0])
+    if size == 0:
+        raise ValueError(
+            "There must be at least one example. Received arrays of shapes "
+            f"{[np.shape(array) for array in arrays]}."
+        )
     results = []
     for start in range(0, size, batch_size):
         parts = [

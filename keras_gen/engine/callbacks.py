@@ -22,20 +22,31 @@ class EpochCallbacks(keras.callbacks.CallbackList):
     """A list of callbacks none of which listens to single batches.
 
     Keras' own list fetches the logs of each batch from the device, whether
-    or not a callback looks at them.
+    or not a callback looks at them. This one does if a callback has come to
+    listen by the time that training begins.
     """
 
+    listening = False
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.listening = any(map(listens_to_batches, self.callbacks))
+
     def on_train_batch_begin(self, batch, logs=None):
-        pass
+        if self.listening:
+            super().on_train_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch, logs=None):
-        pass
+        if self.listening:
+            super().on_train_batch_end(batch, logs)
 
     def on_test_batch_begin(self, batch, logs=None):
-        pass
+        if self.listening:
+            super().on_test_batch_begin(batch, logs)
 
     def on_test_batch_end(self, batch, logs=None):
-        pass
+        if self.listening:
+            super().on_test_batch_end(batch, logs)
 
 
 def arrange_callbacks(
@@ -92,9 +103,11 @@ def count_steps(x, batch_size, steps_per_epoch) -> int | None:
     """The steps of an epoch, or `None` where only its end will tell."""
     if steps_per_epoch:
         return steps_per_epoch
-    first = keras.tree.flatten(x)[0]
+    first = next(iter(keras.tree.flatten(x)), None)
     if hasattr(first, "shape"):
         return math.ceil(first.shape[0] / (batch_size or 32))
+    if isinstance(x, keras.utils.PyDataset):
+        return x.num_batches
     try:
         return len(x)
     except TypeError:

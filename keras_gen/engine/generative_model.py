@@ -335,12 +335,11 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         return batch
 
     def check_arrays(self, x, y) -> None:
-        """Hook: checks the values of the first examples that `fit` is given.
+        """Hook: checks the first examples of the arrays `x` and perhaps `y`."""
 
-        Args:
-            x: NumPy array.
-            y: NumPy array or `None`.
-        """
+    def _check_arrays(self, x, y):
+        if isinstance(x, np.ndarray):
+            self.check_arrays(x[:1000], None if y is None else y[:1000])
 
     def fit(
         self,
@@ -359,8 +358,7 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         the whole round.
         """
         refuse_weights(type(self).__name__, kwargs.get("sample_weight"))
-        if isinstance(x, np.ndarray):
-            self.check_arrays(x[:1000], None if y is None else y[:1000])
+        self._check_arrays(x, y)
         if self.compiled:
             backend.synchronise([*self.variables, *self.optimizer.variables])
         callbacks = arrange_callbacks(
@@ -376,14 +374,17 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
             **kwargs,
         )
 
-    def evaluate(self, *args, return_dict: bool = False, **kwargs):
+    def evaluate(
+        self, x=None, y=None, *args, return_dict: bool = False, **kwargs
+    ):
         """Evaluates the model, as `keras.Model.evaluate` does.
 
         Without `return_dict`, the values come in the order of the logs: the
         losses first.
         """
         self._assert_compile_called("evaluate")
-        logs = super().evaluate(*args, return_dict=True, **kwargs)
+        self._check_arrays(x, y)
+        logs = super().evaluate(x, y, *args, return_dict=True, **kwargs)
         if return_dict:
             return logs
         values = [logs[name] for name in self._means.names]

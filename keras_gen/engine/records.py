@@ -90,6 +90,19 @@ def check_range(name: str, x, low: float, high: float) -> None:
         warnings.warn(received, stacklevel=2)
 
 
+def check_positive(**values) -> None:
+    """Raises unless each of some arguments is above zero.
+
+    Args:
+        **values: Numbers by the names of the arguments.
+    """
+    for name, value in values.items():
+        if not value > 0:
+            raise ValueError(
+                f"`{name}` must be above 0. Received: {name}={value!r}."
+            )
+
+
 def refuse_weights(name: str, sample_weight) -> None:
     """Raises if data have sample weights, which no model here takes.
 

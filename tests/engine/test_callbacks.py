@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_gen.engine.callbacks import listens_to_batches
+from keras_gen.engine.callbacks import count_steps, listens_to_batches
 from tests.engine.toys import Solo, compiled, points
 
 X = points(10)
@@ -17,6 +17,14 @@ class Dataset(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         return (X[4 * index : 4 * index + 4],)
+
+
+class Endless(Dataset):
+    """Its number of batches is not its length."""
+
+    @property
+    def num_batches(self):
+        return None
 
 
 def batches():
@@ -62,6 +70,7 @@ def solo():
         (X, {"batch_size": 4, "validation_split": 0.4}),
         (X, {"batch_size": 4, "validation_data": (X,)}),
         (Dataset(), {}),
+        (Endless(), {"steps_per_epoch": 2}),
         (batches, {"steps_per_epoch": 2}),
     ],
 )
@@ -138,3 +147,21 @@ def test_batches_are_told_only_if_a_callback_listens(monkeypatch):
     assert not told
     model.fit(X, batch_size=2, verbose=0, callbacks=[Record(), RecordBatches()])
     assert told.count(Record) == 5
+
+
+def test_a_callback_may_start_to_listen_when_training_begins():
+    told = []
+
+    class Late(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.on_train_batch_end = lambda batch, logs: told.append(batch)
+
+    solo().fit(X, batch_size=2, verbose=0, callbacks=[Late()])
+    assert sorted(told) == [0, 1, 2, 3, 4]
+
+
+def test_the_number_of_steps_of_what_has_none_is_not_made_up():
+    assert count_steps(X, None, None) == 1
+    assert count_steps({"a": X, "b": X}, 3, None) == 4
+    assert count_steps(Endless(), None, None) is None
+    assert count_steps(batches(), None, None) is None

@@ -218,3 +218,27 @@ def test_steps_must_be_defined():
             method(None)
     with pytest.raises(TypeError, match="names no optimizers"):
         model.compile()
+
+
+if keras.backend.backend() == "jax":
+
+    def test_values_between_steps_are_not_searched_for_layers():
+        """And yet a callback sees the variables of the step before it."""
+        model = Solo(seed=0)
+        weight = model.network.weights[0]
+        kinds, changed, before = set(), [], array(weight)
+
+        class Look(keras.callbacks.Callback):
+            def on_train_batch_end(self, batch, logs=None):
+                state = model._jax_state
+                kinds.update(map(type, (state, *state.values())))
+                model.jax_state_sync()
+                changed.append(float(np.abs(array(weight) - before).max()))
+
+        def step(batch):
+            model.minimize("model", lambda: ops.mean(model(batch.x)))
+
+        compiled(model, step=step)
+        model.fit(X, batch_size=4, verbose=0, callbacks=[Look()])
+        assert kinds == {dict, list}
+        assert 0.0 < changed[0] != changed[1]

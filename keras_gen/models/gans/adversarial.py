@@ -10,9 +10,10 @@ from keras_gen.engine import (
     noise,
     update_average,
 )
-from keras_gen.engine.records import check_range
+from keras_gen.engine.records import check_positive, check_range
 
 LATENT_DISTRIBUTIONS = ("normal", "uniform")
+OUTPUTS = ("samples",)
 
 
 class AdversarialModel(GenerativeModel):
@@ -25,7 +26,11 @@ class AdversarialModel(GenerativeModel):
         ema_decay: Float in [0, 1) or `None`. If given, samples come from an
             exponential moving average of the generator's weights.
         seed: Integer or `None`.
+
+    A subclass that generates by class sets `num_classes`.
     """
+
+    num_classes: int | None = None
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class AdversarialModel(GenerativeModel):
                 f"{list(LATENT_DISTRIBUTIONS)}. Received: "
                 f"latent_distribution={latent_distribution!r}."
             )
+        check_positive(latent_dim=latent_dim)
         super().__init__(seed=seed, **kwargs)
         self.latent_dim = latent_dim
         self.latent_distribution = latent_distribution
@@ -90,14 +96,39 @@ class AdversarialModel(GenerativeModel):
         return batch._replace(x=ops.cast(batch.x, "float32"))
 
     def call(self, inputs, training=False):
-        """Generates from latents."""
+        """Generates from latents, or from a pair of latents and labels."""
         return self.sampler(inputs, training=False)
 
-    def generate(self, latents, batch_size: int = 256) -> np.ndarray:
+    def chosen_labels(self, labels, count):
+        """The classes to generate, as a tuple of one array or of none."""
+        if not self.num_classes:
+            if labels is not None:
+                raise ValueError(
+                    "This model was built without classes. Received: "
+                    f"labels={labels}. Build it with `num_classes`."
+                )
+            return ()
+        if labels is None:
+            labels = np.arange(count) % self.num_classes
+        labels = np.asarray(labels, "int32")
+        if labels.shape != (count,) or not np.all(
+            (labels >= 0) & (labels < self.num_classes)
+        ):
+            raise ValueError(
+                f"`labels` must be {count} integers from 0 to "
+                f"{self.num_classes - 1}. Received: labels={labels}."
+            )
+        return (labels,)
+
+    def generate(
+        self, latents, labels=None, batch_size: int = 256
+    ) -> np.ndarray:
         """Generates from given latents.
 
         Args:
             latents: Array of shape `(n, latent_dim)`.
+            labels: Array of `n` classes. Defaults to each class in turn.
+                Only for a model with classes.
             batch_size: Integer.
 
         Returns:
@@ -109,10 +140,19 @@ class AdversarialModel(GenerativeModel):
                 f"Latents have the shape (n, {self.latent_dim}). Received: "
                 f"shape={latents.shape}."
             )
-        return self.run_batched(self, latents, batch_size=batch_size)
+        return self.run_batched(
+            lambda z, *labels: self((z, *labels) if labels else z),
+            latents,
+            *self.chosen_labels(labels, len(latents)),
+            batch_size=batch_size,
+        )
 
     def sample(
-        self, num_samples: int, seed: int | None = None, batch_size: int = 256
+        self,
+        num_samples: int,
+        seed: int | None = None,
+        labels=None,
+        batch_size: int = 256,
     ) -> np.ndarray:
         """Generates from latents drawn at random.
 
@@ -120,23 +160,28 @@ class AdversarialModel(GenerativeModel):
             num_samples: Integer.
             seed: Integer for the same samples each time, or `None` to draw
                 on from the model's own seed.
+            labels: Array of `num_samples` classes. Defaults to each class
+                in turn. Only for a model with classes.
             batch_size: Integer.
 
         Returns:
             Array of shape `(num_samples, *image_shape)`.
         """
+        self.chosen_labels(labels, num_samples)
         latents = self.draw_latents(num_samples, seed)
         return self.generate(
-            ops.convert_to_numpy(latents), batch_size=batch_size
+            ops.convert_to_numpy(latents), labels, batch_size=batch_size
         )
 
-    def interpolate(self, a, b, steps: int = 10) -> np.ndarray:
+    def interpolate(self, a, b, steps: int = 10, labels=None) -> np.ndarray:
         """Generates along straight lines between pairs of latents.
 
         Args:
             a: Array of shape `(n, latent_dim)`.
             b: Array of the same shape.
             steps: Integer. The points of each line, both ends included.
+            labels: Array of `n` classes, one for each line. Defaults to each
+                class in turn. Only for a model with classes.
 
         Returns:
             Array of shape `(n, steps, *image_shape)`.
@@ -144,7 +189,11 @@ class AdversarialModel(GenerativeModel):
         a, b = np.asarray(a, "float32"), np.asarray(b, "float32")
         share = np.linspace(0.0, 1.0, steps, dtype="float32")[:, None]
         lines = a[:, None] + share * (b - a)[:, None]
-        images = self.generate(lines.reshape(-1, self.latent_dim))
+        labels = [
+            np.repeat(classes, steps)
+            for classes in self.chosen_labels(labels, len(a))
+        ]
+        images = self.generate(lines.reshape(-1, self.latent_dim), *labels)
         return images.reshape(len(a), steps, *images.shape[1:])
 
     def score(self, x, batch_size: int = 256) -> np.ndarray:
@@ -164,8 +213,14 @@ class AdversarialModel(GenerativeModel):
         )
 
     def signatures(self):
-        z = {"z": (None, self.latent_dim)}
-        return {"serving_default": Signature(self.call, z, ("samples",))}
+        inputs = {"z": (None, self.latent_dim)}
+        if not self.num_classes:
+            return {"serving_default": Signature(self.call, inputs, OUTPUTS)}
+        inputs["labels"] = ((None,), "int32")
+        conditional = Signature(
+            lambda z, labels: self.call((z, labels)), inputs, OUTPUTS
+        )
+        return {"serving_default": conditional}
 
     def served_networks(self):
         return [self.sampler]

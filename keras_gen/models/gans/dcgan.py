@@ -245,6 +245,13 @@ class DCGAN(AdversarialModel):
             for layer in self.discriminator.layers
             if isinstance(layer, layers.LeakyReLU)
         ]
+        if not activations:
+            raise ValueError(
+                "Features are the activations of the discriminator's "
+                "`keras.layers.LeakyReLU` layers. Received a discriminator "
+                "without any. Build one with such layers, or read your own "
+                "network's layers."
+            )
         trunk = keras.Model(self.discriminator.inputs, activations)
 
         def pooled(images):

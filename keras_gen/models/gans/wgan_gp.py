@@ -16,10 +16,10 @@ to `L_G`.
 """
 
 import keras
-import numpy as np
 from keras import ops
 
-from keras_gen.engine import Signature, noise
+from keras_gen.engine import noise
+from keras_gen.engine.records import check_positive
 from keras_gen.losses import adversarial, penalties
 from keras_gen.models.gans.adversarial import AdversarialModel, check_generator
 from keras_gen.models.gans.wgan_gp_networks import WIDTHS, networks
@@ -106,6 +106,7 @@ class WGANGP(AdversarialModel):
                 f"`architecture` must be one of {list(WIDTHS)}. Received: "
                 f"architecture={architecture!r}."
             )
+        check_positive(critic_steps=critic_steps, penalty_target=penalty_target)
         self.image_shape = tuple(image_shape)
         self.num_classes = num_classes
         self.critic_steps = critic_steps
@@ -247,69 +248,6 @@ class WGANGP(AdversarialModel):
             labels = ops.cast(ops.reshape(batch.y, (-1,)), "int32")
             batch = batch._replace(y=labels)
         return batch
-
-    # ---- Inference --------------------------------------------------------
-
-    def call(self, inputs, training=False):
-        """Generates from latents, or from a pair of latents and labels."""
-        return self.sampler(inputs, training=False)
-
-    def sample(
-        self,
-        num_samples: int,
-        seed: int | None = None,
-        labels=None,
-        batch_size: int = 256,
-    ) -> np.ndarray:
-        """Generates from latents drawn at random.
-
-        Args:
-            num_samples: Integer.
-            seed: Integer for the same samples each time, or `None` to draw
-                on from the model's own seed.
-            labels: Array of `num_samples` classes. Defaults to each class
-                in turn. Only for a model with classes.
-            batch_size: Integer.
-
-        Returns:
-            Array of shape `(num_samples, *image_shape)`.
-        """
-        if not self.num_classes:
-            if labels is not None:
-                raise ValueError(
-                    "This model was built without classes. Received: "
-                    f"labels={labels}. Build it with `num_classes`."
-                )
-            return super().sample(num_samples, seed, batch_size)
-        if labels is None:
-            labels = np.arange(num_samples) % self.num_classes
-        labels = np.asarray(labels, "int32")
-        if labels.shape != (num_samples,) or not np.all(
-            (labels >= 0) & (labels < self.num_classes)
-        ):
-            raise ValueError(
-                f"`labels` must be {num_samples} integers from 0 to "
-                f"{self.num_classes - 1}. Received: labels={labels}."
-            )
-        z = ops.convert_to_numpy(self.draw_latents(num_samples, seed))
-        return self.run_batched(
-            lambda z, labels: self((z, labels)),
-            z,
-            labels,
-            batch_size=batch_size,
-        )
-
-    def signatures(self):
-        if not self.num_classes:
-            return super().signatures()
-        inputs = {
-            "z": (None, self.latent_dim),
-            "labels": ((None,), "int32"),
-        }
-        conditional = Signature(
-            lambda z, labels: self.call((z, labels)), inputs, ("samples",)
-        )
-        return {"serving_default": conditional}
 
 
 def cross_entropy(labels, logits):

@@ -27,7 +27,7 @@ from keras import ops
 
 from keras_gen.distributions import bernoulli, normal
 from keras_gen.engine import GenerativeModel, Signature, noise
-from keras_gen.engine.records import check_range
+from keras_gen.engine.records import check_positive, check_range
 from keras_gen.models.vaes.ladder_vae_networks import (
     bottom_up,
     observation,
@@ -110,6 +110,9 @@ class LadderVAE(VariationalModel):
                 f"size. Received: latent_dims={latent_dims}, "
                 f"hidden_dims={hidden_dims}."
             )
+        check_positive(
+            num_samples=num_samples, importance_samples=importance_samples
+        )
         super().__init__(seed=seed, **kwargs)
         self.input_shape = tuple(input_shape)
         self.latent_dims = tuple(latent_dims)

@@ -21,7 +21,7 @@ from keras import layers, ops
 
 from keras_gen.distributions import bernoulli, normal
 from keras_gen.engine import noise
-from keras_gen.engine.records import check_range
+from keras_gen.engine.records import check_positive, check_range
 from keras_gen.models.networks import conv_decoder, conv_encoder
 from keras_gen.models.reconstructing import require_option
 from keras_gen.models.vaes.variational import Terms, VariationalModel
@@ -148,6 +148,9 @@ class VAE(VariationalModel):
         require_option("architecture", architecture, ("mlp", "conv"))
         require_option("likelihood", likelihood, LIKELIHOODS)
         require_option("estimator", estimator, ("analytic", "monte_carlo"))
+        check_positive(
+            latent_dim=latent_dim, scale=scale, num_samples=num_samples
+        )
         self.input_shape = tuple(input_shape)
         self.latent_dim = latent_dim
         self.likelihood = likelihood

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_gen.engine import Signature
+from keras_gen.engine.records import check_positive
 from keras_gen.models.reconstructing import ReconstructingModel
 
 
@@ -119,7 +120,10 @@ class VariationalModel(ReconstructingModel):
                 "kl_divergence": kl_divergence,
             }
 
-        return self.run_batched(step, self.checked(x), batch_size=batch_size)
+        check_positive(num_samples=num_samples)
+        x = self.checked(x)
+        self.check_arrays(x, None)
+        return self.run_batched(step, x, batch_size=batch_size)
 
     def log_likelihood(
         self,
@@ -155,7 +159,9 @@ class VariationalModel(ReconstructingModel):
             )
             return ops.logsumexp(weights, axis=0)
 
+        check_positive(num_samples=num_samples, chunk_size=chunk_size)
         x = self.checked(x)
+        self.check_arrays(x, None)
         totals = []
         for start in range(0, len(x), batch_size):
             part = x[start : start + batch_size]
