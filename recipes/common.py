@@ -13,6 +13,7 @@ import tyro
 
 import keras_gen
 from keras_gen import callbacks, data, metrics, serving
+from keras_gen.callbacks.files import atomic_path
 
 
 @dataclasses.dataclass
@@ -86,6 +87,20 @@ class Preset:
     classifier_epochs: int | None = None
 
 
+# What may differ between a run and its resumption: it leaves training as it is.
+FREE_OPTIONS = (
+    "backend",
+    "data_dir",
+    "epochs",
+    "export_dir",
+    "importance_samples",
+    "keras_gen",
+    "output_dir",
+    "resume",
+    "tensorboard",
+)
+
+
 class Run:
     """One run of a recipe: its folder, its data, its training.
 
@@ -119,6 +134,10 @@ class Run:
         self.initial_epoch = 0
         if options.resume:
             self.initial_epoch = callbacks.read_progress(self.checkpoint).epochs
+        else:
+            # Nothing of an earlier run may be taken for this one's.
+            for name in (self.checkpoint.name, "history.csv", "metrics.json"):
+                (self.folder / name).unlink(missing_ok=True)
         self._keep_config()
         self.updates = updates
         self.steps_per_epoch, self.data = self._training_data(
@@ -132,12 +151,17 @@ class Run:
         config["backend"] = keras.backend.backend()
         config["keras_gen"] = keras_gen.__version__
         if self.initial_epoch:
+            if not path.exists():
+                raise SystemExit(
+                    f"{path} is missing, so it is not known with which options "
+                    f"{self.checkpoint} was trained. Start anew without "
+                    "--resume or with another --output-dir."
+                )
             kept = json.loads(path.read_text())
-            may_change = ("epochs", "resume", "backend", "tensorboard")
             changed = {
                 key: (kept.get(key), value)
                 for key, value in config.items()
-                if key not in may_change and kept.get(key) != value
+                if key not in FREE_OPTIONS and kept.get(key) != value
             }
             if changed:
                 raise SystemExit(
@@ -145,7 +169,8 @@ class Run:
                     f"{changed} (kept, given). Give the same ones, or start "
                     "anew without --resume or with another --output-dir."
                 )
-        path.write_text(json.dumps(config, indent=2) + "\n")
+        with atomic_path(path) as temporary:
+            temporary.write_text(json.dumps(config, indent=2) + "\n")
 
     def load(self, split):
         """The data set of the run, unbatched."""
@@ -211,7 +236,9 @@ class Run:
             build: Function of the preset's arguments of the model.
         """
         if self.initial_epoch:
-            print(f"Going on from {self.checkpoint}, {self.initial_epoch=}.")
+            print(
+                f"Going on from {self.checkpoint}, epoch {self.initial_epoch}."
+            )
             return keras_gen.load_model(self.checkpoint)
         return self.compiled(build)
 
@@ -301,6 +328,7 @@ class Run:
             **results,
             "training_seconds": round(self.seconds, 1),
             "epochs": self.options.epochs,
+            "resumed_after_epochs": self.initial_epoch,
             "steps_per_epoch": self.steps_per_epoch,
             "backend": keras.backend.backend(),
             "seed": self.options.seed,

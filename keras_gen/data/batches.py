@@ -150,6 +150,14 @@ class BatchMaker:
                     "`augmentation()` or callables `fn(images, seed)`. "
                     f"Received: {change!r}"
                 )
+        for name, spec in self.spec.items():
+            if spec.dtype.is_floating and spec.shape.rank in (3, 4):
+                raise ValueError(
+                    f"The feature {name!r} looks like images of floats, whose "
+                    "range is not known. Images must be integers (uint8 or "
+                    "uint16) to be scaled and resized. Received: "
+                    f"{spec}. Map it to uint8 first."
+                )
         wants_images = self.binarize is not None or self.augment
         if wants_images and not any(map(images.is_image, self.spec.values())):
             raise ValueError(

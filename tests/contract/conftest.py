@@ -23,6 +23,9 @@ CASES = {
     "sampling_case": lambda: [
         case for case in cases() if hasattr(class_of(case), "sample")
     ],
+    "generating_case": lambda: [
+        case for case in cases() if hasattr(class_of(case), "generate")
+    ],
     "averaging_case": lambda: [
         case for case in cases() if has_parameter(case, "ema_decay")
     ],

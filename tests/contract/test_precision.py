@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.contract.helpers import (
+    BATCH,
     arrays,
     assert_finite,
     compiled,
@@ -75,10 +76,22 @@ def test_half_precision(plain_case, policy, tmp_path):
         for optimizer in model.optimizer.optimizers
     )
     assert scaled == (policy == "mixed_float16")
-    if not scaled:
-        assert any(
-            not np.array_equal(a, b) for a, b in zip(before, after, strict=True)
-        )
+    if scaled:
+        step = [part[:BATCH] for part in data_of(plain_case)]
+        waiting = list(model.optimizer.optimizers)
+        for _ in range(20):
+            waiting = [
+                o for o in waiting if not int(o.inner_optimizer.iterations)
+            ]
+            if not waiting:
+                break
+            fit(model, step)
+        assert not waiting
+        after = arrays(model.trainable_variables)
+        assert_finite(after)
+    assert any(
+        not np.array_equal(a, b) for a, b in zip(before, after, strict=True)
+    )
 
     for output in keras.tree.flatten(
         model.predict(inputs_of(plain_case), verbose=0)

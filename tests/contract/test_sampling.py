@@ -70,3 +70,18 @@ def test_samples_do_not_depend_on_the_batch_size(sampling_case, model):
         rtol=1e-5,
         atol=1e-6,
     )
+
+
+def test_lines_between_latents_end_at_them(generating_case):
+    """Where there are classes, each line has its own."""
+    model = build(generating_case)
+    z = np.random.default_rng(0).normal(size=(6, model.latent_dim))
+    a, b = z[:3], z[3:]
+    lines = model.interpolate(a, b, steps=4)
+    assert lines.shape == (3, 4, *model.image_shape)
+    for images, latents in ((lines[:, 0], a), (lines[:, -1], b)):
+        np.testing.assert_allclose(images, model.generate(latents), atol=1e-5)
+    middle = model.generate(a + (b - a) / 3.0)
+    np.testing.assert_allclose(lines[:, 1], middle, atol=1e-5)
+    with pytest.raises(ValueError, match=f"{model.latent_dim}"):
+        model.generate(z[:, 1:])

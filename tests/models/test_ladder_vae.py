@@ -263,3 +263,29 @@ def test_a_decoder_of_zeros_costs_log_two_for_each_pixel():
     np.testing.assert_allclose(
         parts["log_likelihood"], -PIXELS * math.log(2), rtol=1e-6
     )
+
+
+def test_a_lower_layer_is_held_fixed():
+    """What is above it no longer matters, what is below is sampled."""
+    model = tiny((3, 2, 2))
+    dims, rng = model.latent_dims, np.random.default_rng(0)
+    for layers in range(1, len(dims) + 1):
+        top = rng.normal(size=(3, dims[-layers])).astype("float32")
+        held = [
+            model.sample(3, seed=seed, top=top, fixed_layers=layers)
+            for seed in (1, 2)
+        ]
+        alike = np.allclose(*held, atol=1e-5)
+        assert alike == (layers == len(dims))
+    np.testing.assert_allclose(held[0], model.decode(top), atol=1e-5)
+    with pytest.raises(ValueError, match=r"shape=\(3, 1\)"):
+        model.sample(3, top=np.zeros((3, 1)))
+    with pytest.raises(ValueError, match="fixed_layers=9"):
+        model.sample(3, fixed_layers=9)
+
+
+def test_a_bound_writes_nothing_into_the_logs():
+    model, x = tiny(), data()
+    model.elbo(x)
+    model.log_likelihood(x, 2)
+    assert not np.any(array(model._means.counts))

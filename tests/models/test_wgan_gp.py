@@ -380,3 +380,19 @@ def test_labels_of_generated_images_are_uniform():
     counts = np.bincount(drawn, minlength=4)
     # A standard deviation of 27 around 1000.
     assert len(counts) == 4 and np.abs(counts - 1000).max() < 140
+
+
+def test_classes_of_generated_images():
+    model = by_class()
+    randomize(model.generator)
+    z = np.random.default_rng(0).normal(size=(4, model.latent_dim))
+    labels = np.array([2, 0, 1, 2], "int32")
+    images = model.generate(z, labels)
+    expected = model.generator([z.astype("float32"), labels])
+    np.testing.assert_allclose(images, array(expected), atol=1e-6)
+    assert not np.allclose(images, model.generate(z), atol=1e-3)
+    lines = model.interpolate(z[:2], z[2:], steps=3, labels=[1, 2])
+    ends = model.generate(z[2:], [1, 2])
+    np.testing.assert_allclose(lines[:, -1], ends, atol=1e-4)
+    with pytest.raises(ValueError, match="4 integers from 0 to 3"):
+        model.generate(z, [0, 1])

@@ -232,11 +232,29 @@ class LadderVAE(VariationalModel):
         return draw
 
     def terms(self, x, num_samples, training):
-        log_prior, log_posterior = 0.0, 0.0
+        return self.terms_and_divergences(x, num_samples, training)[0]
+
+    def logged_terms(self, x, num_samples, training):
+        terms, divergences = self.terms_and_divergences(
+            x, num_samples, training
+        )
+        self.log(
+            reconstruction_loss=-ops.mean(terms.log_likelihood),
+            kl_divergence=ops.mean(terms.kl_divergence),
+            **{
+                f"kl_divergence_{i}": ops.mean(divergence)
+                for i, divergence in enumerate(divergences, 1)
+            },
+        )
+        return terms
+
+    def terms_and_divergences(self, x, num_samples, training):
+        """The terms of the bound, and the divergence of each layer."""
+        log_prior, log_posterior, divergences = 0.0, 0.0, []
         results = self.infer(x, num_samples, training)
-        for i, (z, q, p) in enumerate(results):
+        for z, q, p in results:
             log_q, log_p = normal.log_prob(z, *q), normal.log_prob(z, *p)
-            self.log(**{f"kl_divergence_{i + 1}": ops.mean(log_q - log_p)})
+            divergences.append(log_q - log_p)
             log_prior, log_posterior = log_prior + log_p, log_posterior + log_q
         logits = self.decoder(results[0][0], training=training)
         tiled = ops.tile(x, (num_samples, *[1] * len(self.input_shape)))
@@ -245,16 +263,13 @@ class LadderVAE(VariationalModel):
         )
         divergence = log_posterior - log_prior
         parts = (log_likelihood, log_prior, log_posterior, divergence)
-        return Terms(*(ops.reshape(part, (num_samples, -1)) for part in parts))
+        parts = [ops.reshape(part, (num_samples, -1)) for part in parts]
+        return Terms(*parts), divergences
 
     def training_step(self, batch):
         def negative_bound():
             count = self.num_samples * self.importance_samples
-            terms = self.terms(batch.x, count, training=True)
-            self.log(
-                reconstruction_loss=-ops.mean(terms.log_likelihood),
-                kl_divergence=ops.mean(terms.kl_divergence),
-            )
+            terms = self.logged_terms(batch.x, count, training=True)
             weights = (
                 terms.log_likelihood - self.kl_weight() * terms.kl_divergence
             )
@@ -290,10 +305,9 @@ class LadderVAE(VariationalModel):
         """
         return super().encode(x, batch_size=batch_size)
 
-    def ancestors(self, top, draw):
-        """The means of `x`, sampling downwards from the top layer's `z`."""
-        z = top
-        for i in reversed(range(len(self.latent_dims) - 1)):
+    def ancestors(self, z, draw, layer=-1):
+        """The means of `x`, sampling downwards from a layer's `z`."""
+        for i in reversed(range(layer % len(self.latent_dims))):
             mean, variance = self.predict_below(self.priors, z, i)
             z = normal.sample(mean, ops.log(variance), draw(i, ops.shape(mean)))
         return self.decode_step(z)
@@ -303,16 +317,23 @@ class LadderVAE(VariationalModel):
         num_samples: int,
         seed: int | None = None,
         top=None,
+        fixed_layers: int = 1,
         batch_size: int = 256,
     ) -> np.ndarray:
         """Samples from the generative model, the top layer first.
+
+        A layer depends on those above it through the next one alone: to hold
+        the upper layers fixed is to hold the lowest of them.
 
         Args:
             num_samples: Integer.
             seed: Integer for the same samples each time, or `None` to draw
                 on from the model's own seed.
-            top: Array of shape `(num_samples, latent_dims[-1])`, to hold the
-                top layer fixed and sample the others, or `None`.
+            top: Array of shape `(num_samples, latent_dims[-fixed_layers])`,
+                the code of the lowest of the layers that are held fixed, or
+                `None` to sample all.
+            fixed_layers: Integer. The number of upper layers that `top` holds
+                fixed.
             batch_size: Integer.
 
         Returns:
@@ -328,10 +349,24 @@ class LadderVAE(VariationalModel):
             )
             for size in self.latent_dims
         ]
+        if not 1 <= fixed_layers <= len(draws):
+            raise ValueError(
+                f"`fixed_layers` must be from 1 to {len(draws)}, the number of "
+                f"layers. Received: fixed_layers={fixed_layers}."
+            )
         if top is not None:
+            draws = draws[: len(draws) + 1 - fixed_layers]
+            expected = draws[-1].shape
             draws[-1] = np.asarray(top, "float32")
+            if draws[-1].shape != expected:
+                raise ValueError(
+                    f"`top` must have the shape {expected}. Received: "
+                    f"shape={draws[-1].shape}."
+                )
         return self.run_batched(
-            lambda *draws: self.ancestors(draws[-1], lambda i, shape: draws[i]),
+            lambda *draws: self.ancestors(
+                draws[-1], lambda i, shape: draws[i], len(draws) - 1
+            ),
             *draws,
             batch_size=batch_size,
         )

@@ -50,16 +50,19 @@ class VariationalModel(ReconstructingModel):
 
     # ---- Training ---------------------------------------------------------
 
-    def bound_losses(self, x, training):
-        """Mean reconstruction loss and divergence, and the terms."""
-        terms = self.terms(x, self.num_samples, training=training)
-        reconstruction_loss = -ops.mean(terms.log_likelihood)
-        kl_divergence = ops.mean(terms.kl_divergence)
+    def logged_terms(self, x, num_samples, training):
+        """The terms, of which the steps log the means."""
+        terms = self.terms(x, num_samples, training)
         self.log(
-            reconstruction_loss=reconstruction_loss,
-            kl_divergence=kl_divergence,
+            reconstruction_loss=-ops.mean(terms.log_likelihood),
+            kl_divergence=ops.mean(terms.kl_divergence),
         )
-        return reconstruction_loss, kl_divergence
+        return terms
+
+    def bound_losses(self, x, training):
+        """Mean reconstruction loss and divergence."""
+        terms = self.logged_terms(x, self.num_samples, training)
+        return -ops.mean(terms.log_likelihood), ops.mean(terms.kl_divergence)
 
     def training_step(self, batch):
         def negative_elbo():
