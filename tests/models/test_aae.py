@@ -206,6 +206,32 @@ def test_gaussian_posterior(monkeypatch):
     )
 
 
+@pytest.mark.parametrize("posterior", ["gaussian", "universal"])
+def test_the_discriminator_sees_the_noise_of_the_posterior(
+    posterior, monkeypatch
+):
+    model, x = points_model(posterior), points()
+    prior = np.random.default_rng(2).normal(size=(6, 2))
+    monkeypatch.setattr(model, "prior_code", lambda batch: tensor(prior))
+    numbers = np.random.default_rng(1).normal(size=(6, model.noise_dim))
+    fix_noise(monkeypatch, aae, numbers.T)
+    kernel, bias, *scale = model.encoder.get_weights()
+    if posterior == "gaussian":
+        log_variance = x @ scale[0] + scale[1]
+        codes = x @ kernel + bias + np.exp(0.5 * log_variance) * numbers
+    else:
+        codes = np.c_[x, numbers] @ kernel + bias
+    real = forward(model.discriminator, prior)
+    fake = forward(model.discriminator, codes)
+    losses = losses_of(model, batch_of(x))
+    assert losses["discriminator"] == pytest.approx(
+        np.mean(softplus(-real)) + np.mean(softplus(fake)), rel=1e-5
+    )
+    assert losses["encoder"] == pytest.approx(
+        np.mean(softplus(-fake)), rel=1e-5
+    )
+
+
 def test_gaussian_posterior_without_variance_is_deterministic():
     model, plain, x = points_model("gaussian"), points_model(), points()
     w, b = plain.encoder.get_weights()

@@ -8,6 +8,13 @@ from keras import layers, ops
 
 from keras_gen import AE, DAE, StackedDAE
 from keras_gen.engine import Batch
+from keras_gen.layers.corruption import (
+    AdditiveNoise,
+    DropoutNoise,
+    MaskingNoise,
+    SaltAndPepperNoise,
+)
+from keras_gen.models.networks import dense_layers
 from tests.numerics import (
     array,
     double_precision,
@@ -124,6 +131,56 @@ def test_noise_is_fresh_in_training_and_absent_elsewhere():
     assert np.mean(model.corrupt(x) == 0.0) == pytest.approx(0.25)
 
 
+@pytest.mark.parametrize(
+    ("noise", "layer", "values"),
+    [
+        ("masking", MaskingNoise, {0.0, 0.5}),
+        ("salt_and_pepper", SaltAndPepperNoise, {0.0, 0.5, 1.0}),
+        ("dropout", DropoutNoise, {0.0, np.float32(0.5 / 0.6)}),
+    ],
+)
+def test_names_of_noises_that_choose_entries(noise, layer, values):
+    model = tiny(noise=noise, noise_level=0.4, exact=False)
+    assert type(model.corruption) is layer and model.corruption.level == 0.4
+    noisy = model.corrupt(np.full((200, *SHAPE), 0.5, "float32"))
+    found = np.unique(noisy)
+    np.testing.assert_allclose(found, sorted(values), rtol=1e-6)
+    # 2,400 entries: a standard deviation of 0.01.
+    kept = 0.5 / 0.6 if noise == "dropout" else 0.5
+    intact = np.mean(np.isclose(noisy, kept))
+    assert intact == pytest.approx(0.6, abs=0.05)
+
+
+def test_gaussian_noise_is_added():
+    model = tiny(noise="gaussian", noise_level=0.4)
+    assert type(model.corruption) is AdditiveNoise
+    x = np.full((500, *SHAPE), 0.5, "float32")
+    change = model.corrupt(x) - x
+    assert change.std() == pytest.approx(0.4, rel=0.05)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_masking_chooses_an_exact_number_or_not(exact):
+    model = tiny(noise_level=0.5, exact=exact)
+    masked = model.corrupt(np.ones((50, *SHAPE), "float32")) == 0.0
+    counts = masked.reshape(50, -1).sum(1)
+    assert (set(counts) == {6}) is exact
+
+
+def test_defaults():
+    """Sigmoid kernels from `U(-a, a)`, `a = 4 sqrt(6 / fans)`; descent."""
+    model = DAE((28, 28, 1), 200, seed=0)
+    limit = 4 * np.sqrt(6 / 984)
+    kernel = np.abs(array(dense_layers(model.encoder)[0].kernel))
+    # 156,800 numbers reach their limit to within a thousandth.
+    assert limit * 0.999 < kernel.max() <= limit * 1.0001
+    assert kernel.mean() == pytest.approx(limit / 2, rel=0.01)
+    model.compile()
+    optimizer = model.optimizer["model"]
+    assert type(optimizer) is keras.optimizers.SGD
+    assert float(optimizer.learning_rate) == pytest.approx(0.1)
+
+
 def test_pairs_of_the_users_own_are_not_corrupted():
     model, clean = tiny(), data()
     noisy = np.random.default_rng(1).uniform(size=clean.shape).astype("float32")
@@ -232,12 +289,31 @@ def test_a_score_needs_gaussian_noise():
         tiny().score(data())
 
 
-def test_a_walk_visits_reconstructions():
-    model = tiny()
-    walk = model.chain(data(3), steps=4, seed=1)
-    assert walk.shape == (4, 3, *SHAPE)
-    assert np.all((walk >= 0) & (walk <= 1))
-    assert np.any(walk[0] != walk[1])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_a_walk_corrupts_reconstructs_and_draws(likelihood):
+    model, x = tiny(likelihood=likelihood), data(3)
+    seen = []
+    corrupt = model.corruption.corrupt
+
+    def recorded(x):
+        noisy, chosen = corrupt(x)
+        seen.append((array(x), array(noisy)))
+        return noisy, chosen
+
+    model.corruption.corrupt = recorded
+    # Only steps that are not compiled show what they are given.
+    model.run_batched = lambda fn, x, batch_size=256: array(fn(tensor(x)))
+    walk = model.chain(x, steps=4, seed=1)
+    assert walk.shape == (4, 3, *SHAPE) and len(seen) == 4
+    rng = np.random.default_rng(1)
+    for (clean, noisy), visited in zip(seen, walk, strict=True):
+        np.testing.assert_allclose(clean, x, rtol=1e-6)
+        assert np.any(noisy != clean)
+        np.testing.assert_allclose(visited, model.reconstruct(noisy), rtol=1e-5)
+        if likelihood == "bernoulli":
+            x = (rng.random(visited.shape) < visited).astype("float32")
+        else:
+            x = visited + rng.normal(size=visited.shape).astype("float32")
 
 
 # ---- The stack ---------------------------------------------------------------
@@ -281,6 +357,24 @@ def test_each_layer_learns_from_clean_codes_and_leaves_those_below(
     ):
         assert autoencoder.encoder is encoder
         assert np.any(before[0] != encoder.get_weights()[0])
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_each_layer_has_the_noise_of_the_stack(exact):
+    first, second = (
+        stack(noise="masking", exact=exact).layer_autoencoder(index)
+        for index in range(2)
+    )
+    for autoencoder, level in ((first, 0.1), (second, 0.3)):
+        assert type(autoencoder.corruption) is MaskingNoise
+        assert autoencoder.corruption.level == level
+        assert autoencoder.corruption.exact is exact
+    for noise, kind in {
+        "salt_and_pepper": SaltAndPepperNoise,
+        "gaussian": AdditiveNoise,
+        "dropout": DropoutNoise,
+    }.items():
+        assert type(stack(noise=noise).layer_autoencoder(1).corruption) is kind
 
 
 def test_fine_tuning_moves_all_layers_and_classifies():

@@ -175,6 +175,16 @@ def test_learning_rates_are_the_papers():
         assert rate == pytest.approx(0.001 if linear else 0.1)
 
 
+def test_defaults_are_the_papers():
+    model = RBM((28, 28, 1), 200, seed=0)
+    assert model.weight_decay == 2e-4
+    kernel, *offsets = parameters(model)
+    # 156,800 numbers: a relative standard error of 0.002.
+    assert kernel.std() == pytest.approx(0.1, rel=0.02)
+    assert abs(kernel.mean()) < 0.002
+    assert not any(np.any(offset) for offset in offsets)
+
+
 def test_codes_are_means_and_come_back():
     model = machine()
     w, b, c = parameters(model)
