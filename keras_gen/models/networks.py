@@ -183,3 +183,47 @@ def conv_decoder(
 def dense_layers(network: keras.Model) -> list[layers.Dense]:
     """The dense layers of a network, in the order of their use."""
     return [x for x in network.layers if isinstance(x, layers.Dense)]
+
+
+def check_network(
+    owner: str,
+    name: str,
+    network: keras.Model,
+    takes: list[tuple],
+    makes: list[tuple] | None = None,
+) -> None:
+    """Raises unless a network has inputs and outputs of the given shapes.
+
+    Networks that do not know their shapes, as subclassed ones, are let pass.
+
+    Args:
+        owner: String. The name of the model that the network is part of.
+        name: String. What the network is there.
+        network: `keras.Model`.
+        takes: List of the shapes of the inputs, without the batch.
+        makes: The same of the outputs, or `None` for any.
+    """
+    for verb, tensors, shapes in (
+        ("takes", "inputs", takes),
+        ("makes", "outputs", makes),
+    ):
+        tensors = getattr(network, tensors, None)
+        if shapes is None or tensors is None:
+            continue
+        found = [tuple(tensor.shape) for tensor in tensors]
+        expected = [(None, *shape) for shape in shapes]
+        if len(found) != len(expected) or not all(map(_alike, found, expected)):
+            raise ValueError(
+                f"The {name} of {owner} {verb} "
+                f"{', '.join(map(str, expected))}. Received one that {verb} "
+                f"{', '.join(map(str, found))}. Change the network, or the "
+                "arguments of the model that say these shapes."
+            )
+
+
+def _alike(found, expected):
+    """Whether shapes are the same, but for sizes that are not known."""
+    return len(found) == len(expected) and all(
+        f is None or e is None or f == e
+        for f, e in zip(found, expected, strict=True)
+    )

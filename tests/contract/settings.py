@@ -235,6 +235,18 @@ SETTINGS = {
                 {"encoder": several_heads(SHAPE, [(3, None)] * 2, "own")},
                 ("one tensor", "(None, 3), (None, 3)"),
             ),
+            (
+                {"encoder": to_vector((6, 4, 1), 3)},
+                ("encoder of AE takes", "(None, 6, 5, 1)", "(None, 6, 4, 1)"),
+            ),
+            (
+                {"decoder": to_example(5, SHAPE)},
+                ("decoder of AE takes", "(None, 3)", "(None, 5)"),
+            ),
+            (
+                {"decoder": to_example(3, (6, 5, 3))},
+                ("decoder of AE makes", "(None, 6, 5, 1)", "(None, 6, 5, 3)"),
+            ),
         ),
     ),
     "ae-rbm": Settings(
@@ -274,6 +286,10 @@ SETTINGS = {
             (
                 {"decoder": to_example(8, SHAPE)},
                 ("tied=True", "decoder"),
+            ),
+            (
+                {"decoder": to_example(8, (1, 1, 1)), "tied": False},
+                ("decoder of DAE makes", "(None, 6, 5, 1)", "(None, 1, 1, 1)"),
             ),
         ),
     ),
@@ -419,6 +435,22 @@ SETTINGS = {
                 {"groups": {"pose": 3, "light": 2}},
                 ("'pose': 3", "latent_dim=6", "None"),
             ),
+            (
+                {"encoder": to_vector((8, 8, 1), 6)},
+                ("a mean and a log-variance", "[(None, 6)]"),
+            ),
+            (
+                {"encoder": several_heads((8, 6, 1), [(6, None)] * 2, "own")},
+                ("encoder of DCIGN", "(None, 8, 8, 1)", "(None, 8, 6, 1)"),
+            ),
+            (
+                {"decoder": to_example(5, (8, 8, 1))},
+                ("decoder of DCIGN takes", "(None, 6)", "(None, 5)"),
+            ),
+            (
+                {"decoder": to_example(6, (8, 8, 3))},
+                ("decoder of DCIGN makes", "(None, 8, 8, 3)"),
+            ),
         ),
     ),
     "dc_ign-first": Settings(
@@ -469,6 +501,18 @@ SETTINGS = {
             (
                 {"encoder": several_heads(SHAPE, [(3, None)] * 2, "own")},
                 ("posterior='deterministic'", "one tensor"),
+            ),
+            (
+                {"encoder": to_vector((6, 4, 1), 3)},
+                ("encoder of AAE takes", "(None, 6, 5, 1)", "(None, 6, 4, 1)"),
+            ),
+            (
+                {"decoder": to_example(3, (1, 1, 1))},
+                ("decoder of AAE makes", "(None, 6, 5, 1)", "(None, 1, 1, 1)"),
+            ),
+            (
+                {"discriminator": to_vector((3,), 2)},
+                ("discriminator of AAE makes", "(None, 1)", "(None, 2)"),
             ),
         ),
     ),
@@ -583,6 +627,18 @@ SETTINGS = {
             (
                 {"encoder": several_heads(SHAPE, [(4, None)] * 2, "own")},
                 ("(batch, 3)", "(None, 4)"),
+            ),
+            (
+                {
+                    "encoder": several_heads(
+                        (6, 4, 1), [(3, None), (3, None)], "own"
+                    )
+                },
+                ("encoder of SemiSupervisedAAE takes", "(None, 6, 4, 1)"),
+            ),
+            (
+                {"style_discriminator": to_vector((3,), 3)},
+                ("style_discriminator", "makes (None, 1)", "(None, 3)"),
             ),
         ),
     ),

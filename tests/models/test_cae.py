@@ -324,7 +324,7 @@ def test_defaults():
     assert kernel.mean() == pytest.approx(limit / 2, rel=0.01)
     model.compile()
     optimizer = model.optimizer["model"]
-    assert type(optimizer) is keras.optimizers.SGD
+    assert isinstance(optimizer, keras.optimizers.SGD)
     assert float(optimizer.learning_rate) == pytest.approx(0.01)
 
 

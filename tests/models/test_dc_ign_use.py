@@ -82,6 +82,20 @@ def test_papers_networks_start_as_the_papers():
     assert len(relu) == 3
 
 
+def test_the_code_has_the_size_that_the_encoder_says():
+    """With the users' own networks, whatever the default `latent_dim`."""
+    model = DCIGN(SHAPE, seed=0, **networks(5))
+    assert model.latent_dim == 5
+    assert model.groups["intrinsic"] == 2
+    model.compile()
+    x = data(4)
+    history = model.fit(x, np.full(4, -1), batch_size=4, verbose=0).history
+    assert np.isfinite(history["loss"]).all()
+    assert model.sample(3).shape == (3, *SHAPE)
+    with pytest.raises(ValueError, match="latent_dim=2"):
+        DCIGN(SHAPE, seed=0, **networks(2))
+
+
 @pytest.mark.parametrize(
     ("shape", "filters", "expected"),
     [
@@ -133,7 +147,7 @@ def test_bare_compile_uses_the_authors_optimizer():
 
 
 def test_defaults_are_the_papers():
-    model = DCIGN(encoder=networks()["encoder"], decoder=networks()["decoder"])
+    model = DCIGN(**networks(200, (150, 150, 1)))
     sizes = {"azimuth": 1, "elevation": 1, "light": 1, "intrinsic": 197}
     assert model.groups == sizes
     assert model.invariance_scale == 0.01 and model.clamp == "mean"

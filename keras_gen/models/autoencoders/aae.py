@@ -79,7 +79,9 @@ class AdversarialAutoencoder(Autoencoder):
             )
         else:
             self.value_range = None
-        self.decoder = self.fitting("decoder", decoder, size)
+        self.decoder = self.fitting(
+            "decoder", decoder, [(size,)], [self.input_shape]
+        )
 
     def discriminator_of(self, size, given, name="discriminator"):
         """The user's discriminator of `size` numbers, or a new one."""
@@ -91,17 +93,7 @@ class AdversarialAutoencoder(Autoencoder):
                 initializer=self.initializer,
                 name=name,
             )
-        return self.fitting(name, given, size)
-
-    def fitting(self, name, network, size):
-        """`network`, if it takes vectors of `size` numbers."""
-        if tuple(network.input_shape) != (None, size):
-            raise ValueError(
-                f"The {name} of {type(self).__name__} takes vectors of shape "
-                f"(None, {size}). Received one that takes "
-                f"{network.input_shape}."
-            )
-        return network
+        return self.fitting(name, given, [(size,)], [(1,)])
 
     def default_optimizers(self):
         rates = {player: self.rates[player] for player in self.players}
@@ -208,6 +200,8 @@ class AAE(AdversarialAutoencoder):
         with self.building_scope():
             self.encoder = encoder or self.build_encoder(latent_dim, noise_dim)
             self.latent_dim = self.code_size(self.encoder)
+            numbers = [(self.noise_dim,)] if posterior == "universal" else []
+            self.fitting("encoder", self.encoder, [self.input_shape, *numbers])
             self.set_decoder(decoder, self.latent_dim + self.decoder_labels)
             self.discriminator = self.discriminator_of(
                 self.latent_dim + self.discriminator_labels, discriminator

@@ -105,6 +105,7 @@ class CategoricalAAE(ClassConditional, AdversarialAutoencoder):
                 initializer=self.initializer,
             )
             self.latent_dim = self.code_size(self.encoder)
+            self.fitting("encoder", self.encoder, [self.input_shape])
             classes = self.num_classes if self.decoder_labels else 0
             self.set_decoder(decoder, classes + self.latent_dim)
             self.class_discriminator = self.discriminator_of(

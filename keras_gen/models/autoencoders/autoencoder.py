@@ -10,6 +10,7 @@ from keras_gen.engine.records import check_range
 from keras_gen.layers.tied_decoder import TiedDecoder
 from keras_gen.losses import reconstruction
 from keras_gen.models.networks import (
+    check_network,
     conv_decoder,
     conv_encoder,
     dense_layers,
@@ -56,8 +57,15 @@ class Autoencoder(ReconstructingModel):
     def set_networks(self, encoder, decoder):
         """Takes the networks, and the size of the code from the encoder."""
         self.latent_dim = self.code_size(encoder)
-        self.encoder = encoder
-        self.decoder = decoder
+        self.encoder = self.fitting("encoder", encoder, [self.input_shape])
+        self.decoder = self.fitting(
+            "decoder", decoder, [(self.latent_dim,)], [self.input_shape]
+        )
+
+    def fitting(self, name, network, takes, makes=None):
+        """`network`, if its inputs and outputs have these shapes."""
+        check_network(type(self).__name__, name, network, takes, makes)
+        return network
 
     def code_size(self, encoder):
         """The size of an encoder's one output."""

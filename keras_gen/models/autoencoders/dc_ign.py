@@ -79,7 +79,8 @@ class DCIGN(VariationalModel):
     Args:
         input_shape: Tuple. Height, width and channels of the images: 150 x
             150, or sides that are multiples of 4.
-        latent_dim: Integer. The number of code entries.
+        latent_dim: Integer. The number of code entries; with an `encoder`
+            of your own, it is the encoder's.
         groups: Dictionary from the names of the groups of code entries, in
             their order, to their sizes. One size may be `None`: the rest.
         invariance_scale: Float. The scale `s` of the gradient that makes
@@ -161,16 +162,16 @@ class DCIGN(VariationalModel):
                 f"schedule_epochs={schedule_epochs}."
             )
         self.input_shape = tuple(input_shape)
-        self.latent_dim = latent_dim
-        self.groups = group_sizes(groups, latent_dim)
         self.invariance_scale = invariance_scale
         self.initial_scale = initial_scale
         self.schedule_epochs = schedule_epochs
         self.clamp = clamp
         with self.building_scope():
-            sizes = (self.input_shape, latent_dim, filters)
-            self.encoder = encoder or dc_ign_networks.encoder(*sizes)
-            self.decoder = decoder or dc_ign_networks.decoder(*sizes)
+            self.encoder, self.decoder = dc_ign_networks.pair(
+                self.input_shape, latent_dim, filters, encoder, decoder
+            )
+        self.latent_dim = self.encoder.outputs[0].shape[-1]
+        self.groups = group_sizes(groups, self.latent_dim)
         self.posterior_seed = self.seed_generator("posterior")
         self.prior_seed = self.seed_generator("prior")
 

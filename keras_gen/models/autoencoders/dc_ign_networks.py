@@ -5,7 +5,7 @@ import math
 import keras
 from keras import layers
 
-from keras_gen.models.networks import conv_decoder, conv_encoder
+from keras_gen.models.networks import check_network, conv_decoder, conv_encoder
 
 
 def encoder(
@@ -46,6 +46,26 @@ def decoder(
     if input_shape[:2] == (150, 150):
         return paper_decoder(input_shape, latent_dim, filters)
     return conv_decoder(input_shape, latent_dim, filters=stages)
+
+
+def pair(input_shape, latent_dim, filters, own_encoder, own_decoder):
+    """An encoder and a decoder, those of the user as far as there are any.
+
+    The size of the code is what the encoder says.
+    """
+    made = own_encoder or encoder(input_shape, latent_dim, filters)
+    shapes = [tuple(output.shape) for output in made.outputs]
+    if len(shapes) != 2 or shapes[0] != shapes[1] or len(shapes[0]) != 2:
+        raise ValueError(
+            "The encoder of DCIGN makes a mean and a log-variance, each of "
+            "shape (batch, latent_dim). Received one with outputs of shape "
+            f"{shapes}."
+        )
+    code = shapes[0][1:]
+    back = own_decoder or decoder(input_shape, *code, filters)
+    check_network("DCIGN", "encoder", made, [input_shape])
+    check_network("DCIGN", "decoder", back, [code], [input_shape])
+    return made, back
 
 
 def _stages(input_shape, filters):
