@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_gen.layers.dense_chain import dense_chain
 from keras_gen.precision import at_least_float32
 
 
@@ -33,20 +34,14 @@ class TiedDecoder(keras.layers.Layer):
 
     def __init__(self, encoder, output_activation=None, **kwargs):
         super().__init__(**kwargs)
-        dense = [
-            layer
-            for layer in encoder.layers
-            if isinstance(layer, keras.layers.Dense)
-        ]
-        others = [
-            type(layer).__name__
-            for layer in encoder.layers
-            if layer.weights and not isinstance(layer, keras.layers.Dense)
-        ]
-        if not dense or others or len(encoder.outputs) > 1:
+        dense = dense_chain(encoder, also=(keras.layers.Dropout,))
+        if dense is None:
+            names = [type(layer).__name__ for layer in encoder.layers]
             raise ValueError(
                 "Tied weights need an encoder of dense layers, one after the "
-                f"other. Received one with the other layers {others} and "
+                "other, each used once and with its own `activation`; only "
+                "Flatten, Reshape and Dropout may stand between them. "
+                f"Received one with the layers {names} and "
                 f"{len(encoder.outputs)} outputs. Pass `tied=False`."
             )
         # Past Keras' tracking: the layers belong to the encoder.

@@ -71,6 +71,52 @@ def test_derivatives_of_both_uses_add_up():
         check_directions(loss, variables, gradients)
 
 
+def twice(x):
+    layer = layers.Dense(8, activation="sigmoid")
+    return layer(layer(x))
+
+
+def residual(x):
+    return layers.Add()([x, layers.Dense(8)(x)])
+
+
+def activation_of_its_own(x):
+    return layers.Activation("sigmoid")(layers.Dense(8)(x))
+
+
+def operation(x):
+    return keras.ops.square(layers.Dense(8)(x))
+
+
+def sequences(x):
+    x = layers.Dense(3)(layers.Reshape((4, 2))(x))
+    return layers.Dense(2)(layers.Flatten()(x))
+
+
+@pytest.mark.parametrize(
+    "build", [twice, residual, activation_of_its_own, operation, sequences]
+)
+def test_an_encoder_that_is_no_chain_is_refused(build):
+    x = keras.Input((8,))
+    with pytest.raises(ValueError, match=r"one after the other.*tied=False"):
+        TiedDecoder(keras.Model(x, build(x)))
+
+
+def test_dropout_and_shapes_may_stand_between():
+    encoder = keras.Sequential()
+    for layer in (
+        keras.Input((4, 2)),
+        layers.Flatten(),
+        layers.Dense(6, activation="tanh"),
+        layers.Dropout(0.3),
+        layers.Reshape((6,)),
+        layers.Dense(3),
+    ):
+        encoder.add(layer)
+    decoder = TiedDecoder(encoder)
+    assert [tuple(v.shape) for v in decoder.offsets] == [(6,), (8,)]
+
+
 def test_an_encoder_of_other_layers_is_refused():
     encoder = keras.Sequential(
         [keras.Input((8, 8, 1)), layers.Conv2D(3, 3), layers.Flatten()]

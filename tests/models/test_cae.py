@@ -125,6 +125,43 @@ def test_any_encoder_has_its_exact_norm(monkeypatch):
         )
 
 
+def reused(x):
+    layer = layers.Dense(6, activation="tanh")
+    return layer(layer(layers.Flatten()(x)))
+
+
+def on_sequences(x):
+    x = layers.Dense(2, activation="tanh")(layers.Reshape((3, 2))(x))
+    return layers.Dense(3, activation="sigmoid")(layers.Flatten()(x))
+
+
+def with_a_shortcut(x):
+    x = layers.Flatten()(x)
+    x = layers.Add()([x, layers.Dense(6, activation="tanh")(x)])
+    return layers.Dense(3)(x)
+
+
+def squared(x):
+    return keras.ops.square(layers.Dense(3)(layers.Flatten()(x)))
+
+
+@pytest.mark.parametrize(
+    "build", [reused, on_sequences, with_a_shortcut, squared]
+)
+def test_only_a_chain_of_dense_layers_has_the_closed_form(build):
+    x = data()
+    with double_precision():
+        inputs = keras.Input(SHAPE)
+        encoder = keras.Model(inputs, build(inputs))
+        model = CAE(SHAPE, tied=False, encoder=encoder, seed=0)
+        randomize(model.encoder, 1)
+        assert not model.closed_form
+        expected = differences(model, x)
+        np.testing.assert_allclose(
+            norms(model, x), (expected**2).sum((1, 2)), rtol=1e-6
+        )
+
+
 def fix_steps(monkeypatch, model, steps):
     """Makes the draws of the higher-order term the given arrays in turn."""
     draws = itertools.cycle(steps)
@@ -266,6 +303,18 @@ def test_estimators_have_the_norm_as_their_mean(estimator):
         draws = norms(model, many)
     assert draws.shape == (10_000,) and draws.std() > 0.1 * expected
     assert draws.mean() == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_finite_differences_need_more_than_half_precision(policy):
+    with pytest.raises(ValueError, match=r"computes in b?float16.*hutchinson"):
+        CAE(SHAPE, 4, estimator="finite_difference", dtype=policy)
+    encoder = keras.Sequential(
+        [keras.Input(SHAPE), layers.Flatten(), layers.Dense(4, dtype=policy)]
+    )
+    with pytest.raises(ValueError, match="finite_difference"):
+        CAE(SHAPE, estimator="finite_difference", encoder=encoder)
+    assert CAE(SHAPE, 4, estimator="hutchinson", dtype=policy).latent_dim == 4
 
 
 def test_change_of_the_jacobian_is_averaged_over_the_draws():

@@ -46,10 +46,11 @@ class CAE(Autoencoder):
             the code's last.
         contraction: Float. The weight of the squared norm of the Jacobian.
         estimator: `"exact"`: the closed form for dense layers with sigmoid,
-            tanh, relu or linear units, else one backward pass for each unit
-            of the code. `"hutchinson"`: `||J^T v||^2` for one normal draw of
-            `v`. `"finite_difference"`: `||f(x + s e) - f(x)||^2 / s^2` for
-            one normal draw of `e`, `s = difference_step`.
+            tanh, relu or linear units, one after the other, else one
+            backward pass for each unit of the code. `"hutchinson"`: `||J^T
+            v||^2` for one normal draw of `v`. `"finite_difference"`: `||f(x +
+            s e) - f(x)||^2 / s^2` for one normal draw of `e`, `s =
+            difference_step`; not in half precision.
         difference_step: Float. The step of the finite difference.
         hessian_weight: Float. The weight of the squared change of the
             Jacobian nearby. It takes the exact Jacobian.
@@ -120,8 +121,21 @@ class CAE(Autoencoder):
             activation,
             four_times_glorot if activation == "sigmoid" else None,
         )
+        self.check_precision()
         self.closed_form = has_closed_form(self.encoder)
         self.direction_seed = self.seed_generator("directions")
+
+    def check_precision(self):
+        """Raises if differences would be lost in half precision."""
+        half = {layer.compute_dtype for layer in self.encoder.layers}
+        half &= {"float16", "bfloat16"}
+        if half and self.estimator == "finite_difference":
+            raise ValueError(
+                "Small differences of codes are lost in half precision. "
+                "Received: estimator='finite_difference' and an encoder that "
+                f"computes in {', '.join(sorted(half))}. Use 'hutchinson' or "
+                "`dtype='float32'`."
+            )
 
     def default_optimizers(self):
         return {"model": keras.optimizers.SGD(0.01)}

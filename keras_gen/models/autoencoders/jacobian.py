@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_gen.layers.dense_chain import dense_chain
 from keras_gen.precision import at_least_float32
 
 # The derivative of an activation, given its output.
@@ -26,21 +27,10 @@ DERIVATIVES = {
 
 
 def has_closed_form(encoder) -> bool:
-    """Whether an encoder is dense layers with known derivatives."""
-    dense = [x for x in encoder.layers if isinstance(x, keras.layers.Dense)]
-    others = [
-        x
-        for x in encoder.layers
-        if not isinstance(
-            x,
-            keras.layers.Dense
-            | keras.layers.Flatten
-            | keras.layers.Reshape
-            | keras.layers.InputLayer,
-        )
-    ]
+    """Whether an encoder is a chain of dense layers of known derivatives."""
+    dense = dense_chain(encoder) or []
     names = [keras.activations.serialize(layer.activation) for layer in dense]
-    return bool(dense) and not others and set(names) <= set(DERIVATIVES)
+    return bool(dense) and set(names) <= set(DERIVATIVES)
 
 
 class DenseJacobian:
