@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import scipy.special
 import scipy.stats
+from keras import layers
 
 from keras_gen import AE, SAE
 from keras_gen.distributions import bernoulli
@@ -216,6 +217,76 @@ def test_initial_kernels_are_those_of_the_notes():
         array(dense_layers(n)[0].kernel) for n in (model.encoder, model.decoder)
     )
     assert np.any(first != second.T) and np.any(first.ravel() != second.ravel())
+
+
+def own_encoder(*last):
+    """A convolution, and the rest nested."""
+    nested = keras.Sequential(
+        [keras.Input((2, 1, 2)), layers.Flatten(), layers.Dense(5), *last]
+    )
+    return keras.Sequential([keras.Input(SHAPE), layers.Conv2D(2, 3), nested])
+
+
+def own_decoder():
+    return keras.Sequential(
+        [keras.Input((5,)), layers.Dense(12), layers.Reshape(SHAPE)]
+    )
+
+
+def test_all_kernels_of_own_networks_decay():
+    networks = {
+        "encoder": own_encoder(layers.Activation("sigmoid")),
+        "decoder": own_decoder(),
+    }
+    decaying, plain = (
+        SAE(SHAPE, weight_decay=decay, seed=0, **networks)
+        for decay in (0.5, 0.0)
+    )
+    weights = weights_of(plain)
+    squares = sum((w**2).sum() for w in weights if w.ndim > 1)
+    assert [w.ndim for w in weights] == [4, 1, 2, 1, 2, 1]
+    x = data()
+    for logs in (training_logs, evaluation_logs):
+        difference = logs(decaying, x)["loss"] - logs(plain, x)["loss"]
+        assert difference == pytest.approx(0.25 * squares, rel=1e-4)
+
+
+def test_an_own_decoder_has_a_range_of_its_own():
+    model = SAE(SHAPE, 5, decoder=own_decoder(), seed=0)
+    model.compile("sgd")
+    model.fit(3.0 * data() - 1.0, batch_size=6, verbose=0)
+    own = SAE(SHAPE, 5, seed=0)
+    own.compile("sgd")
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        own.fit(3.0 * data() - 1.0, batch_size=6, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("last", "name"),
+    [
+        (lambda: layers.Activation("relu"), "'relu'"),
+        (lambda: layers.ReLU(), "ReLU"),
+        (lambda: layers.Dense(5, activation="tanh"), "'tanh'"),
+        (lambda: layers.Dense(5), "'linear'"),
+    ],
+)
+def test_codes_that_are_no_means_of_coins(last, name):
+    encoder = own_encoder(last())
+    with pytest.raises(ValueError, match=rf"\(0, 1\).*{name}.*'sigmoid'"):
+        SAE(SHAPE, encoder=encoder)
+    assert SAE(SHAPE, sparsity_weight=0.0, encoder=encoder).latent_dim == 5
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        lambda: layers.Activation("hard_sigmoid"),
+        lambda: layers.Activation(lambda x: keras.ops.sigmoid(x)),
+        lambda: layers.Dropout(0.2),
+    ],
+)
+def test_other_codes_are_taken_on_trust(last):
+    assert SAE(SHAPE, encoder=own_encoder(last())).latent_dim == 5
 
 
 def test_training_makes_the_code_sparse():

@@ -15,7 +15,7 @@ activation `rho`. With `rho_j = E[h_j(x)]` over the examples,
 import math
 
 import keras
-from keras import ops
+from keras import layers, ops
 
 from keras_gen.distributions import bernoulli
 from keras_gen.engine import replica_mean
@@ -24,9 +24,12 @@ from keras_gen.models.autoencoders.autoencoder import (
     as_tuple,
     size_of,
 )
-from keras_gen.models.networks import dense_layers
 from keras_gen.models.reconstructing import require_option
 from keras_gen.precision import at_least_float32
+
+# Activations whose values lie in [0, 1], and layers whose values do not.
+COINS = ("sigmoid", "hard_sigmoid", "sparse_sigmoid", "softmax")
+UNBOUNDED = (layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU)
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
@@ -34,13 +37,14 @@ class SAE(Autoencoder):
     """Sparse autoencoder with a penalty on the mean activation of each unit.
 
     Args:
-        input_shape: Tuple. The shape of an example, with values in [0, 1].
+        input_shape: Tuple. The shape of an example, with values in [0, 1]
+            unless the `decoder` is yours.
         hidden_units: Integer. The units of the code.
         sparsity: Float in (0, 1). The mean activation `rho` of a unit.
         sparsity_weight: Float. The weight `beta` of the divergence, which is
             summed over the units.
         weight_decay: Float. The weight `lambda` of half the squared kernels.
-            Offsets do not decay.
+            Offsets do not decay; of your own networks, all kernels do.
         sparsity_estimator: `"batch"` for the means over the batch, of 100
             examples or more; or `"ema"` for moving averages of them, in
             which the derivative is that of the batch's share.
@@ -98,8 +102,8 @@ class SAE(Autoencoder):
                 "The mean activation of a logistic unit lies between 0 and "
                 f"1. Received: sparsity={sparsity}."
             )
-        # The outputs are logistic.
-        self.value_range = (0.0, 1.0)
+        # The model's own outputs are logistic.
+        self.value_range = (0.0, 1.0) if decoder is None else None
         self.sparsity = sparsity
         self.sparsity_weight = sparsity_weight
         self.weight_decay = weight_decay
@@ -118,6 +122,8 @@ class SAE(Autoencoder):
             initializer=lambda: keras.initializers.RandomUniform(-limit, limit),
             output_activation="sigmoid",
         )
+        if sparsity_weight:
+            check_unit_interval(self.encoder)
         if sparsity_estimator == "ema":
             self.activations = self.add_weight(
                 shape=(self.latent_dim,),
@@ -151,9 +157,10 @@ class SAE(Autoencoder):
             sparsity_divergence=divergence, mean_activation=ops.mean(means)
         )
         decay = sum(
-            ops.sum(ops.square(layer.kernel))
+            ops.sum(ops.square(variable))
             for network in (self.encoder, self.decoder)
-            for layer in dense_layers(network)
+            for variable in network.trainable_variables
+            if variable.name.endswith("kernel")
         )
         return (
             loss
@@ -166,3 +173,25 @@ class SAE(Autoencoder):
 
     def evaluation_step(self, batch):
         self.log(loss=self.penalised_loss(batch, False))
+
+
+def check_unit_interval(encoder):
+    """Raises if the codes are known not to be means of coins.
+
+    Only activations of Keras are known; others are taken on trust.
+    """
+    layer = encoder
+    while isinstance(layer, keras.Model):
+        layer = layer.outputs[0]._keras_history[0]
+    activation = getattr(layer, "activation", None)
+    name = getattr(activation, "__name__", type(layer).__name__)
+    known = activation is not None and activation is getattr(
+        keras.activations, name, None
+    )
+    if isinstance(layer, UNBOUNDED) or (known and name not in COINS):
+        raise ValueError(
+            "The divergence compares the codes with the mean of a coin: they "
+            "must lie in (0, 1). Received an encoder that ends in "
+            f"{type(layer).__name__} with the activation {name!r}. Use "
+            "'sigmoid', or pass `sparsity_weight=0.0`."
+        )
