@@ -145,6 +145,34 @@ def test_phases_of_the_unlabelled_alone(monkeypatch):
     assert losses["autoencoder"] == losses["encoder"] == 0.0
 
 
+def test_workers_share_the_number_of_labels(monkeypatch):
+    """Two workers' losses have the loss of the whole batch as their mean."""
+    model, x = semi(labelled_in_all_phases=False), points()
+    players = ("autoencoder", "encoder", "classifier")
+    whole = losses_of(model, batch_of(x, LABELS))
+    accuracy = float(model.get_metrics_result()["accuracy"])
+    halves = (np.array([0, 2, 3]), np.array([1, 4, 5]))
+    labelled = [KNOWN[half].mean() for half in halves]
+    assert labelled == [1.0, pytest.approx(1 / 3)]
+    model.reset_metrics()
+    parts = []
+    for own, other in ((0, 1), (1, 0)):
+
+        def replica_mean(share, own=own, other=other):
+            known = np.isclose(float(array(share)), labelled[own])
+            there = labelled[other] if known else 1 - labelled[other]
+            return (share + there) / 2
+
+        monkeypatch.setattr(aae_semi, "replica_mean", replica_mean)
+        half = halves[own]
+        parts.append(losses_of(model, batch_of(x[half], LABELS[half])))
+    for player in players:
+        mean = (parts[0][player] + parts[1][player]) / 2
+        assert mean == pytest.approx(whole[player], rel=1e-5)
+    logged = float(model.get_metrics_result()["accuracy"])
+    assert logged == pytest.approx(accuracy, rel=1e-5)
+
+
 def test_noise_is_added_to_what_the_encoder_sees_in_training():
     model = semi(input_noise=0.3)
     linear(model.encoder, np.eye(3), np.zeros(3), layer=1)

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gen.engine import Signature, noise
+from keras_gen.engine import Signature, noise, replica_mean
 from keras_gen.models.autoencoders.aae import AdversarialAutoencoder
 from keras_gen.models.autoencoders.aae_classes import (
     ClassConditional,
@@ -146,7 +146,8 @@ class CategoricalAAE(ClassConditional, AdversarialAutoencoder):
     def phase_weights(self, batch):
         """The weight of each example in reconstruction and regularisation.
 
-        Tensor of shape `(batch,)` and mean 1, or `None` for equal weights.
+        Tensor of shape `(batch,)`, with a mean of 1 over the batch that all
+        workers share, or `None` for equal weights.
         """
         return None
 
@@ -278,14 +279,15 @@ class SupervisedPhase(Labelled):
         if self.labelled_in_all_phases or not self.supervised:
             return None
         unlabelled = ops.cast(batch.y < 0, "float32")
-        return ops.divide_no_nan(unlabelled, ops.mean(unlabelled))
+        share = replica_mean(ops.mean(unlabelled))
+        return ops.divide_no_nan(unlabelled, share)
 
     def classifier_loss(self, batch, training):
         """Mean cross-entropy of the examples with labels, in nats."""
         logits, _ = self.encoded(batch.x, training)
         labelled = ops.cast(batch.y >= 0, "float32")
         labels = ops.maximum(batch.y, 0)
-        share = ops.mean(labelled)
+        share = replica_mean(ops.mean(labelled))
         hits = ops.cast(
             ops.equal(ops.cast(ops.argmax(logits, axis=-1), "int32"), labels),
             "float32",
