@@ -7,7 +7,8 @@ import scipy.special
 from keras import layers
 
 from keras_gen import AE
-from keras_gen.models.autoencoders.rbm import (
+from keras_gen.models.autoencoders.rbm import RBM
+from keras_gen.models.autoencoders.rbm_stack import (
     pretrain_rbm_stack,
     stack_sizes,
     unroll,
@@ -242,6 +243,44 @@ def test_what_cannot_be_pretrained():
         tiny(activation="relu").pretrain(data(), verbose=0)
     with pytest.raises(ValueError, match="logistic"):
         AE((8, 8, 1), architecture="conv").pretrain(np.zeros((2, 8, 8, 1)))
+
+
+def dense_decoder(*units, activation="sigmoid", last=None, bias=True):
+    """From a code of two to an example."""
+    return keras.Sequential(
+        [
+            keras.Input((2,)),
+            *[layers.Dense(n, activation, use_bias=bias) for n in units],
+            layers.Dense(int(np.prod(SHAPE)), last),
+            layers.Reshape(SHAPE),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("decoder", "words"),
+    [
+        (lambda: dense_decoder(6, 7), r"mirror image.*\(8, 6\).*\(6, 7\)"),
+        (lambda: dense_decoder(6), r"mirror image.*\(2, 6\)"),
+        (lambda: dense_decoder(6, 8, activation="relu"), "decoder.*'relu'"),
+        (lambda: dense_decoder(6, 8, last="sigmoid"), r"'linear'\].*decoder"),
+        (lambda: dense_decoder(6, 8, bias=False), "decoder.*without offsets"),
+    ],
+)
+def test_a_decoder_that_cannot_be_pretrained(decoder, words, monkeypatch):
+    """Which shows before anything is trained."""
+    monkeypatch.setattr(RBM, "fit", lambda *args, **options: pytest.fail(""))
+    with pytest.raises(ValueError, match=words):
+        tiny(decoder=decoder()).pretrain(data(), verbose=0)
+
+
+def test_an_own_decoder_that_can_be_pretrained():
+    model = tiny(decoder=dense_decoder(6, 8))
+    machines = model.pretrain(data(), epochs=1, batch_size=3, verbose=0)
+    kernel = array(machines[0].connections.kernel)
+    np.testing.assert_array_equal(
+        array(model.decoder.layers[-2].kernel).T, kernel
+    )
 
 
 def test_convolutional_networks_fit_the_image():

@@ -17,8 +17,8 @@ import keras
 import numpy as np
 
 from keras_gen.models.autoencoders.autoencoder import Autoencoder, as_tuple
-from keras_gen.models.autoencoders.rbm import (
-    RBM,
+from keras_gen.models.autoencoders.rbm import RBM
+from keras_gen.models.autoencoders.rbm_stack import (
     pretrain_rbm_stack,
     stack_sizes,
     unroll,

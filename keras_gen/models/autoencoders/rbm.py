@@ -1,4 +1,4 @@
-"""Restricted Boltzmann machines, and the stack they make.
+"""Restricted Boltzmann machines, the layers of a stack.
 
 G. E. Hinton, "Training Products of Experts by Minimizing Contrastive
 Divergence", Neural Computation 14, 2002; for the stack, G. E. Hinton and R. R.
@@ -24,7 +24,6 @@ from keras import ops
 
 from keras_gen.engine import noise
 from keras_gen.engine.records import check_range
-from keras_gen.models.networks import dense_layers
 from keras_gen.models.reconstructing import ReconstructingModel, require_option
 
 UNITS = ("binary", "gaussian")
@@ -292,102 +291,3 @@ class RBM(ReconstructingModel):
 
     def served_networks(self):
         return [self.connections]
-
-
-def pretrain_rbm_stack(
-    x: np.ndarray,
-    sizes: list[int],
-    visible: str = "binary",
-    code: str = "gaussian",
-    epochs: int = 50,
-    batch_size: int = 100,
-    learning_rate: float = 0.1,
-    linear_learning_rate: float = 0.001,
-    momentum_epochs: int = 5,
-    seed: int | None = None,
-    verbose="auto",
-) -> list[RBM]:
-    """Trains machines one on top of the other.
-
-    The data of each are the means of the hidden units of the one below.
-
-    Args:
-        x: Array of shape `(n, entries)`.
-        sizes: List. The hidden units of each machine, the lowest first.
-        visible: Kind of the visible units of the lowest.
-        code: Kind of the hidden units of the highest.
-        epochs: Integer. Passes over the data for each machine.
-        batch_size: Integer.
-        learning_rate: Float. That of machines of binary units.
-        linear_learning_rate: Float. That of machines with linear units.
-        momentum_epochs: Integer. The epochs before the momentum rises from
-            0.5 to 0.9.
-        seed: Integer or `None`.
-        verbose: As in `fit`.
-
-    Returns:
-        List of the trained machines, the lowest first. Their `history` has
-        the squared error of each epoch.
-    """
-    machines = []
-    for index, size in enumerate(sizes):
-        machine = RBM(
-            x.shape[1:],
-            size,
-            visible if index == 0 else "binary",
-            code if index == len(sizes) - 1 else "binary",
-            seed=None if seed is None else seed + index,
-        )
-        linear = "gaussian" in (machine.visible, machine.hidden)
-        steps = -(-len(x) // batch_size)
-        machine.compile(
-            MomentumSGD(
-                linear_learning_rate if linear else learning_rate,
-                switch_step=momentum_epochs * steps,
-            )
-        )
-        if verbose:
-            print(f"Layer {index + 1} of {len(sizes)}: {size} units")
-        machine.fit(x, batch_size=batch_size, epochs=epochs, verbose=verbose)
-        machines.append(machine)
-        x = machine.encode(x, batch_size=1000)
-    return machines
-
-
-def unroll(model, machines: list[RBM]) -> None:
-    """Makes an autoencoder of dense layers the pass up and down a stack.
-
-    Args:
-        model: An autoencoder with `encoder` and `decoder`.
-        machines: List of trained machines, the lowest first.
-    """
-    layers = dense_layers(model.encoder)
-    for layer, machine in zip(layers, machines, strict=True):
-        layer.kernel.assign(machine.connections.kernel)
-        layer.bias.assign(machine.connections.hidden_bias)
-    if model.tied:
-        for offset, machine in zip(
-            model.decoder.offsets, machines[::-1], strict=True
-        ):
-            offset.assign(machine.connections.visible_bias)
-        return
-    for layer, machine in zip(
-        dense_layers(model.decoder), machines[::-1], strict=True
-    ):
-        layer.kernel.assign(ops.transpose(machine.connections.kernel))
-        layer.bias.assign(machine.connections.visible_bias)
-
-
-def stack_sizes(model) -> list[int]:
-    """The sizes of the machines that an autoencoder can be unrolled from."""
-    layers = dense_layers(model.encoder)
-    names = [keras.activations.serialize(layer.activation) for layer in layers]
-    expected = ["sigmoid"] * (len(layers) - 1) + ["linear"]
-    if not layers or names != expected:
-        raise ValueError(
-            "Pretraining takes an encoder of dense logistic layers with a "
-            f"linear code, activations {expected}. Received: {names}. Build "
-            "the model with `activation='sigmoid'`, or train it with `fit` "
-            "alone."
-        )
-    return [layer.units for layer in layers]
