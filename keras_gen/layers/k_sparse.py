@@ -29,8 +29,7 @@ class KSparse(keras.layers.Layer):
 
     def __init__(self, k: int, **kwargs):
         super().__init__(**kwargs)
-        if k < 0:
-            raise ValueError(f"`k` must not be negative. Received: k={k}.")
+        check_count("k", k)
         self.k = k
         self.built = True
 
@@ -45,3 +44,12 @@ class KSparse(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "k": self.k}
+
+
+def check_count(name, value):
+    """Raises unless `value` is an integer that is not negative."""
+    if value < 0 or value != int(value):
+        raise ValueError(
+            f"`{name}` must be an integer, not negative. Received: "
+            f"{name}={value}."
+        )

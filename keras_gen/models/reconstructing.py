@@ -165,3 +165,20 @@ def require_option(name, value, options):
             f"`{name}` must be one of {list(options)}. Received: "
             f"{name}={value!r}."
         )
+
+
+def class_labels(owner, labels):
+    """Labels as an int32 tensor of shape `(batch,)`.
+
+    Args:
+        owner: String. The name of the model.
+        labels: Tensor of shape `(batch,)` or `(batch, 1)`.
+    """
+    shape = tuple(labels.shape)
+    if len(shape) > 2 or (len(shape) == 2 and shape[1] != 1):
+        raise ValueError(
+            f"{owner} takes integer labels of shape (batch,), one number for "
+            f"each example. Received: shape={shape}. If they are one-hot, "
+            "pass `labels.argmax(axis=-1)`."
+        )
+    return ops.cast(ops.reshape(labels, (-1,)), "int32")

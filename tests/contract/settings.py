@@ -363,6 +363,10 @@ SETTINGS = {
             ({"k": 13}, ("12 units", "k=13")),
             ({"alpha": 0.5}, ("at least 1", "alpha=0.5")),
             ({"schedule_epochs": None}, ("initial_k=10", "both or neither")),
+            ({"schedule_epochs": 0}, ("above 0", "schedule_epochs=0")),
+            ({"initial_k": -3}, ("not negative", "initial_k=-3")),
+            ({"initial_k": 13}, ("12 units", "initial_k=13")),
+            ({"k": 2.5}, ("integer", "k=2.5")),
         ),
     ),
     "cae": Settings(

@@ -333,6 +333,8 @@ def test_wrong_networks_and_data():
     model.compile("sgd")
     with pytest.raises(ValueError, match="without labels"):
         model.fit(points(), batch_size=6, verbose=0)
+    with pytest.raises(ValueError, match=r"shape \(batch,\).*3\).*argmax"):
+        model.fit(points(), np.eye(3)[LABELS], batch_size=6, verbose=0)
     with pytest.raises(ValueError, match="from -2 to 3"):
         y = np.array([0, 3, -2, 1, 1, 0])
         model.fit(points(), y, batch_size=6, verbose=0)

@@ -181,8 +181,10 @@ def test_defaults():
     assert float(optimizer.learning_rate) == pytest.approx(0.1)
 
 
-def test_pairs_of_the_users_own_are_not_corrupted():
-    model, clean = tiny(), data()
+@pytest.mark.parametrize("emphasis", [(1.0, 1.0), (3.0, 0.5)])
+def test_pairs_of_the_users_own_are_not_corrupted(emphasis):
+    """Nor weighted: which entries their noise has chosen is not known."""
+    model, clean = tiny(emphasis=emphasis), data()
     noisy = np.random.default_rng(1).uniform(size=clean.shape).astype("float32")
     model.reset_metrics()
     found = []
@@ -420,6 +422,15 @@ def test_labels_out_of_range():
     model.compile()
     with pytest.raises(ValueError, match=r"0 to 2.*from 0 to 3"):
         model.fit(data(2), np.array([0, 3]), verbose=0)
+
+
+def test_labels_are_integers_not_rows():
+    model = stack()
+    model.compile()
+    y = np.array([0, 2, 1, 1])
+    with pytest.raises(ValueError, match=r"shape \(batch,\).*3\).*argmax"):
+        model.fit(data(4), np.eye(3)[y], verbose=0)
+    model.fit(data(4), y[:, None], verbose=0)
 
 
 def test_a_stack_runs_in_any_precision():

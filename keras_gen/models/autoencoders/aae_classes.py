@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_gen.engine import Signature
+from keras_gen.models.reconstructing import class_labels
 
 UNLABELLED = -1
 
@@ -48,8 +49,7 @@ class Labelled:
                 "data without labels. Call `fit(x, labels)`"
                 f"{', with -1 for unlabelled' if self.lowest_label else ''}."
             )
-        labels = ops.cast(ops.reshape(labels, (-1,)), "int32")
-        return batch._replace(y=labels)
+        return batch._replace(y=class_labels(type(self).__name__, labels))
 
     def target(self, batch):
         return batch.x if self.supervised else super().target(batch)

@@ -15,7 +15,6 @@ with the cross-entropy or half the squared error as `l`. The weights `w_i` are
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_gen.layers.corruption import (
     AdditiveNoise,
@@ -67,7 +66,8 @@ class DAE(Autoencoder):
     """Denoising autoencoder.
 
     `fit(x)` corrupts `x` anew in each step. `fit(noisy, clean)` takes pairs
-    of your own instead, and corrupts nothing.
+    of your own instead, and corrupts nothing. Which entries the noise of such
+    pairs has chosen is not known: all have the weight 1, whatever `emphasis`.
 
     Args:
         input_shape: Tuple. The shape of an example.
@@ -153,14 +153,12 @@ class DAE(Autoencoder):
         return {"model": keras.optimizers.SGD(0.1)}
 
     def training_step(self, batch):
+        noisy, weights = batch.x, None
         if batch.y is None:
             noisy, chosen = self.corruption.corrupt(batch.x)
-        else:
-            noisy, chosen = batch.x, ops.ones_like(batch.x)
-        alpha, beta = self.emphasis
-        weights = None
-        if alpha != 1.0 or beta != 1.0:
-            weights = alpha * chosen + beta * (1.0 - chosen)
+            alpha, beta = self.emphasis
+            if alpha != 1.0 or beta != 1.0:
+                weights = alpha * chosen + beta * (1.0 - chosen)
 
         def denoising_loss():
             outputs = self.decoder(self.code(noisy, True), training=True)

@@ -33,7 +33,7 @@ from keras_gen.models.autoencoders.dc_ign_groups import (
     check_numbers,
     group_sizes,
 )
-from keras_gen.models.reconstructing import require_option
+from keras_gen.models.reconstructing import class_labels, require_option
 from keras_gen.models.vaes.variational import Terms, VariationalModel
 from keras_gen.precision import at_least_float32
 
@@ -225,7 +225,7 @@ class DCIGN(VariationalModel):
                 "y)` with the number of the active group for each image, or "
                 "with -1 to train all groups alike."
             )
-        return batch._replace(y=ops.cast(ops.reshape(batch.y, (-1,)), "int32"))
+        return batch._replace(y=class_labels(type(self).__name__, batch.y))
 
     def fit(
         self,

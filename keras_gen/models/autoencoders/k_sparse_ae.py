@@ -15,7 +15,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gen.layers import KSparse
+from keras_gen.engine.records import check_positive
+from keras_gen.layers.k_sparse import KSparse, check_count
 from keras_gen.losses import reconstruction
 from keras_gen.models.autoencoders.autoencoder import Autoencoder, as_tuple
 from keras_gen.precision import at_least_float32
@@ -85,6 +86,9 @@ class KSparseAE(Autoencoder):
                 f"initial_k={initial_k}, schedule_epochs={schedule_epochs}. "
                 "Pass both or neither."
             )
+        if initial_k is not None:
+            check_count("initial_k", initial_k)
+            check_positive(schedule_epochs=schedule_epochs)
         self.k = k
         self.alpha = alpha
         self.initial_k = initial_k
@@ -104,6 +108,11 @@ class KSparseAE(Autoencoder):
             raise ValueError(
                 f"A code of {self.latent_dim} units has `k` from 0 to "
                 f"{self.latent_dim}. Received: k={k}."
+            )
+        if initial_k is not None and initial_k > self.latent_dim:
+            raise ValueError(
+                f"A code of {self.latent_dim} units has `initial_k` up to "
+                f"{self.latent_dim}. Received: initial_k={initial_k}."
             )
 
     def kept(self, training):

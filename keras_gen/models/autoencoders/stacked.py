@@ -10,6 +10,7 @@ from keras_gen.models.autoencoders.autoencoder import (
     four_times_glorot,
 )
 from keras_gen.models.networks import mlp_encoder
+from keras_gen.models.reconstructing import class_labels
 from keras_gen.precision import at_least_float32
 
 
@@ -140,7 +141,7 @@ class StackedAutoencoder(GenerativeModel):
             )
         return batch._replace(
             x=ops.cast(batch.x, "float32"),
-            y=ops.cast(ops.reshape(batch.y, (-1,)), "int32"),
+            y=class_labels(type(self).__name__, batch.y),
         )
 
     def logits(self, x, training=False):
