@@ -206,6 +206,29 @@ def test_gaussian_posterior(monkeypatch):
     )
 
 
+def threes(n, labels=None, seed=None):
+    return tensor(np.full((n, 2), 3.0))
+
+
+@keras.saving.register_keras_serializable(package="tests")
+def fours(n, labels=None, seed=None):
+    return tensor(np.full((n, 2), 4.0))
+
+
+@pytest.mark.parametrize(
+    ("prior", "objects", "value"),
+    [(threes, {"threes": threes}, 3.0), (fours, {}, 4.0)],
+)
+def test_a_function_as_prior_is_saved(prior, objects, value, tmp_path):
+    model = AAE((3,), (4,), 2, prior=prior, seed=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(
+        tmp_path / "model.keras", custom_objects=objects
+    )
+    codes = array(loaded.prior.sample(4, seed=0))
+    np.testing.assert_array_equal(codes, np.full((4, 2), value))
+
+
 @pytest.mark.parametrize("posterior", ["gaussian", "universal"])
 def test_the_discriminator_sees_the_noise_of_the_posterior(
     posterior, monkeypatch

@@ -123,7 +123,10 @@ class AAE(AdversarialAutoencoder):
             `"uniform"` (on [-1, 1]), `"mixture"` (ten Gaussians in a ring) or
             `"swiss_roll"`, both of which need `latent_dim=2`; an object of
             `keras_gen.models.autoencoders.priors`; or a function
-            `prior(n, labels=None, seed=None)` that returns `n` codes.
+            `prior(n, labels=None, seed=None)` that returns `n` codes. A saved
+            model can be loaded if that function is registered with
+            `keras.saving.register_keras_serializable`, or is passed among
+            the `custom_objects` of `load_model`.
         prior_std: Float. The standard deviation of the prior `"normal"`.
         posterior: What the encoder makes of an example: `"deterministic"`, a
             code; `"gaussian"`, the mean and the logarithm of the variance of
