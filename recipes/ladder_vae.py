@@ -12,6 +12,7 @@ import dataclasses
 import common
 import keras_gen
 from keras_gen import callbacks
+from likelihoods import likelihoods
 
 PRESETS = {
     "smoke": common.Preset(
@@ -62,7 +63,7 @@ def main(options: Options) -> None:
         callbacks.Reconstructions(run.folder / "reconstructions", examples)
     ]
     run.fit(model, pictures)
-    results = common.likelihoods(run, model, options.importance_samples)
+    results = likelihoods(run, model, options.importance_samples)
     some = run.images("test", min(1000, run.preset.test_examples))
     divergences = model.layer_divergences(some)
     results["layer_divergences"] = [float(value) for value in divergences]

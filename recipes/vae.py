@@ -14,6 +14,7 @@ import keras
 import common
 import keras_gen
 from keras_gen import callbacks
+from likelihoods import likelihoods
 
 PRESETS = {
     "smoke": common.Preset(
@@ -74,9 +75,7 @@ def main(options: Options) -> None:
         grid = model.latent_grid(20).reshape(-1, *run.image_shape)
         picture = callbacks.image_grid(grid, columns=20, padding=0)
         callbacks.save_image(run.folder / "latent_grid.png", picture)
-    run.finish(
-        model, common.likelihoods(run, model, options.importance_samples)
-    )
+    run.finish(model, likelihoods(run, model, options.importance_samples))
 
 
 if __name__ == "__main__":

@@ -725,6 +725,13 @@ SETTINGS = {
             ({"likelihood": "cat"}, ("likelihood", "'cat'", "'gaussian'")),
             ({"estimator": "x"}, ("estimator", "'x'", "'monte_carlo'")),
             ({"architecture": "conv"}, ("multiples of 4", str(SHAPE))),
+            ({"num_samples": 0}, ("num_samples=0", "above 0")),
+            ({"scale": 0.0}, ("scale=0.0", "above 0")),
+            ({"decoder": to_example(4, SHAPE)}, ("decoder", "(None, 4)")),
+            (
+                {"encoder": several_heads(SHAPE, [(3, None)], "own")},
+                ("encoder of VAE", "(None, 3), (None, 3)"),
+            ),
         ),
     ),
     "ladder_vae": Settings(
@@ -749,6 +756,8 @@ SETTINGS = {
         wrong_arguments=(
             ({"hidden_dims": (8,)}, ("latent_dims=(3, 2)", "(8,)")),
             ({"latent_dims": ()}, ("latent_dims=()", "hidden_dims=(8, 6)")),
+            ({"importance_samples": 0}, ("importance_samples=0", "above 0")),
+            ({"decoder": to_example(4, SHAPE)}, ("decoder", "(None, 4)")),
         ),
     ),
     "dcgan": Settings(
@@ -802,6 +811,8 @@ SETTINGS = {
             ({"architecture": "vit"}, ("architecture='vit'", "'resnet'")),
             ({"image_shape": (32, 32, 1)}, ("(28, 28, channels)", "(32, 32")),
             ({"num_classes": 3}, ("num_classes=3", "'resnet'", "'conv'")),
+            ({"critic_steps": 0}, ("critic_steps=0", "above 0")),
+            ({"penalty_target": 0.0}, ("penalty_target=0.0", "above 0")),
         ),
     ),
     "wgan_gp-classes": Settings(

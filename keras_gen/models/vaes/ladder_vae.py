@@ -28,6 +28,8 @@ from keras import ops
 from keras_gen.distributions import bernoulli, normal
 from keras_gen.engine import GenerativeModel, Signature, noise
 from keras_gen.engine.records import check_positive, check_range
+from keras_gen.models.networks import check_network
+from keras_gen.models.reconstructing import require_option
 from keras_gen.models.vaes.ladder_vae_networks import (
     bottom_up,
     observation,
@@ -46,7 +48,7 @@ class LadderVAE(VariationalModel):
     Args:
         input_shape: Tuple. The shape of an example, values in [0, 1].
         latent_dims: Tuple of integers. Latent variables of each stochastic
-            layer, the lowest (next to the data) first.
+            layer, the lowest first, as `encode` gives their means.
         hidden_dims: Tuple of integers of the same length. Widths of the nets
             of two layers below each stochastic layer.
         warmup_epochs: Integer. Epochs over which the weight of the
@@ -137,6 +139,10 @@ class LadderVAE(VariationalModel):
             self.predictions = (
                 [] if share_top_down else top_down(*sizes, "prediction")
             )
+        codes = [(size,) for size in self.latent_dims for _ in range(2)]
+        owner, x = type(self).__name__, [self.input_shape]
+        check_network(owner, "encoder", self.encoder, x, codes)
+        check_network(owner, "decoder", self.decoder, codes[:1], x)
         self.posterior_seed = self.seed_generator("posterior")
         self.prior_seed = self.seed_generator("prior")
 
@@ -235,21 +241,14 @@ class LadderVAE(VariationalModel):
         return self.terms_and_divergences(x, num_samples, training)[0]
 
     def logged_terms(self, x, num_samples, training):
-        terms, divergences = self.terms_and_divergences(
-            x, num_samples, training
-        )
-        self.log(
-            reconstruction_loss=-ops.mean(terms.log_likelihood),
-            kl_divergence=ops.mean(terms.kl_divergence),
-            **{
-                f"kl_divergence_{i}": ops.mean(divergence)
-                for i, divergence in enumerate(divergences, 1)
-            },
-        )
-        return terms
+        parts = self.terms_and_divergences(x, num_samples, training)
+        means = {f"kl_divergence_{i}": kl for i, kl in enumerate(parts[1], 1)}
+        means["reconstruction_loss"] = -parts[0].log_likelihood
+        means["kl_divergence"] = parts[0].kl_divergence
+        self.log(**{name: ops.mean(value) for name, value in means.items()})
+        return parts[0]
 
     def terms_and_divergences(self, x, num_samples, training):
-        """The terms of the bound, and the divergence of each layer."""
         log_prior, log_posterior, divergences = 0.0, 0.0, []
         results = self.infer(x, num_samples, training)
         for z, q, p in results:
@@ -293,20 +292,8 @@ class LadderVAE(VariationalModel):
     def decode_step(self, z):
         return ops.sigmoid(at_least_float32(self.decoder(z)))
 
-    def encode(self, x, batch_size: int = 256) -> list[np.ndarray]:
-        """Means of all layers, the lowest first.
-
-        Args:
-            x: Array of shape `(n, *input_shape)`.
-            batch_size: Integer.
-
-        Returns:
-            List of arrays of shape `(n, latent_dims[i])`.
-        """
-        return super().encode(x, batch_size=batch_size)
-
     def ancestors(self, z, draw, layer=-1):
-        """The means of `x`, sampling downwards from a layer's `z`."""
+        """Samples downwards from a layer's `z`."""
         for i in reversed(range(layer % len(self.latent_dims))):
             mean, variance = self.predict_below(self.priors, z, i)
             z = normal.sample(mean, ops.log(variance), draw(i, ops.shape(mean)))
@@ -330,10 +317,8 @@ class LadderVAE(VariationalModel):
             seed: Integer for the same samples each time, or `None` to draw
                 on from the model's own seed.
             top: Array of shape `(num_samples, latent_dims[-fixed_layers])`,
-                the code of the lowest of the layers that are held fixed, or
-                `None` to sample all.
-            fixed_layers: Integer. The number of upper layers that `top` holds
-                fixed.
+                the code of the lowest layer that is held fixed, or `None`.
+            fixed_layers: Integer. How many upper layers `top` holds fixed.
             batch_size: Integer.
 
         Returns:
@@ -349,20 +334,15 @@ class LadderVAE(VariationalModel):
             )
             for size in self.latent_dims
         ]
-        if not 1 <= fixed_layers <= len(draws):
-            raise ValueError(
-                f"`fixed_layers` must be from 1 to {len(draws)}, the number of "
-                f"layers. Received: fixed_layers={fixed_layers}."
-            )
+        require_option("fixed_layers", fixed_layers, range(1, len(draws) + 1))
         if top is not None:
-            draws = draws[: len(draws) + 1 - fixed_layers]
-            expected = draws[-1].shape
-            draws[-1] = np.asarray(top, "float32")
-            if draws[-1].shape != expected:
+            top = np.asarray(top, "float32")
+            expected = draws[-fixed_layers].shape
+            if top.shape != expected:
                 raise ValueError(
-                    f"`top` must have the shape {expected}. Received: "
-                    f"shape={draws[-1].shape}."
+                    f"Expected `top` of shape {expected}. Received {top.shape}."
                 )
+            draws[-fixed_layers:] = [top]
         return self.run_batched(
             lambda *draws: self.ancestors(
                 draws[-1], lambda i, shape: draws[i], len(draws) - 1

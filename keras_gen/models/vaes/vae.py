@@ -22,7 +22,11 @@ from keras import layers, ops
 from keras_gen.distributions import bernoulli, normal
 from keras_gen.engine import noise
 from keras_gen.engine.records import check_positive, check_range
-from keras_gen.models.networks import conv_decoder, conv_encoder
+from keras_gen.models.networks import (
+    check_network,
+    conv_decoder,
+    conv_encoder,
+)
 from keras_gen.models.reconstructing import require_option
 from keras_gen.models.vaes.variational import Terms, VariationalModel
 from keras_gen.precision import at_least_float32
@@ -179,6 +183,10 @@ class VAE(VariationalModel):
                     self.input_shape, heads_of_z, units
                 )
                 decoder = decoder or conv_decoder(*shapes, units, heads=heads)
+        code, example = (latent_dim,), self.input_shape
+        owner = type(self).__name__
+        check_network(owner, "encoder", encoder, [example], [code] * 2)
+        check_network(owner, "decoder", decoder, [code], [example] * heads)
         self.encoder = encoder
         self.decoder = decoder
         self.posterior_seed = self.seed_generator("posterior")
