@@ -101,6 +101,10 @@ FREE_OPTIONS = (
 )
 
 
+# Test images are neither binarised nor given noise.
+UNCHANGED = {"binarize": None, "dequantize": False}
+
+
 class Run:
     """One run of a recipe: its folder, its data, its training.
 
@@ -197,7 +201,7 @@ class Run:
 
     def images(self, split, limit):
         """The first images of a split, as an array in the model's range."""
-        arguments = {**self.pipeline_options, "binarize": None}
+        arguments = {**self.pipeline_options, **UNCHANGED}
         batch = data.pipeline(
             self.load(split).take(limit),
             batch_size=limit,
@@ -211,7 +215,7 @@ class Run:
 
     def labelled(self, split, limit):
         """The first images of a split and their labels, as arrays."""
-        arguments = {**self.pipeline_options, "binarize": None}
+        arguments = {**self.pipeline_options, **UNCHANGED}
         arguments["features"] = ("image", "label")
         batch = data.pipeline(
             self.load(split).take(limit),

@@ -7,11 +7,13 @@ The small preset takes ten minutes on two cores with TensorFlow, whose
 convolutions are several times as fast there as those of JAX.
 
 The paper's run is the ResNet on CIFAR-10, whose learning rate falls to zero
-over 100,000 generator updates; `--num-classes 10` makes it conditional. A
+over 100,000 generator updates, on dequantised images; `--num-classes 10` makes
+it conditional. A
 training step is one generator update and the critic updates before it.
 """
 
 import dataclasses
+import functools
 
 import keras
 
@@ -28,22 +30,32 @@ def falling(rate, updates, beta_1, end=0.0):
     )
 
 
-def paper_optimizers(players):
+def paper_optimizers(players, steps):
     return {
-        "critic": falling(2e-4, 5 * 100_000, 0.0),
-        "generator": falling(2e-4, 100_000, 0.0),
+        "critic": falling(2e-4, 5 * steps, 0.0),
+        "generator": falling(2e-4, steps, 0.0),
     }
 
 
-def quick_optimizers(players):
-    """For 6,200 steps of two critic updates: higher than the paper's 1e-4.
+def quick_optimizers(players, steps):
+    """For few steps of two critic updates: higher than the paper's 1e-4.
 
     The momentum is that of the paper's code for MNIST.
     """
     return {
-        "critic": falling(3e-3, 2 * 6200, 0.5, 3e-5),
-        "generator": falling(3e-3, 6200, 0.5, 3e-5),
+        "critic": falling(3e-3, 2 * steps, 0.5, 3e-5),
+        "generator": falling(3e-3, steps, 0.5, 3e-5),
     }
+
+
+def for_length(preset, options):
+    """The preset, with rates that fall over all steps of the run."""
+    if preset.optimizer is None:
+        return preset
+    epochs = options.epochs or preset.epochs
+    steps = epochs * (options.steps_per_epoch or preset.steps_per_epoch)
+    optimizer = functools.partial(preset.optimizer, steps=steps)
+    return dataclasses.replace(preset, optimizer=optimizer)
 
 
 PRESETS = {
@@ -67,7 +79,7 @@ PRESETS = {
         epochs=100,
         steps_per_epoch=1000,
         batch_size=64,
-        model={"architecture": "resnet"},
+        model={"architecture": "resnet", "generator_batch_factor": 2},
         dataset="cifar10",
         image_size=32,
         optimizer=paper_optimizers,
@@ -93,11 +105,13 @@ def main(options: Options) -> None:
             "paper."
         )
     value_range = (0.0, 1.0) if conv else (-1.0, 1.0)
+    preset = for_length(PRESETS[options.preset], options)
     run = common.Run(
         "wgan_gp",
         options,
-        PRESETS,
-        updates=PRESETS[options.preset].model.get("critic_steps", 5),
+        {options.preset: preset},
+        updates=preset.model.get("critic_steps", 5),
+        dequantize=not conv,
         value_range=value_range,
         features=("image", "label") if options.num_classes else ("image",),
     )

@@ -19,6 +19,7 @@ class BatchMaker:
             example's.
         value_range: Pair of floats, what black and white become.
         binarize: `None`, `"threshold"` or `"dynamic"`.
+        dequantize: Boolean.
         augment: `Augmentation` objects and callables `fn(images, seed)`.
         seed: Integer.
         batch_size: Integer, or `None` where it varies.
@@ -31,6 +32,7 @@ class BatchMaker:
         *,
         value_range: tuple[float, float],
         binarize: str | None,
+        dequantize: bool,
         augment: Sequence[Augmentation | Callable],
         seed: int,
         batch_size: int | None,
@@ -39,6 +41,7 @@ class BatchMaker:
         self.spec = spec
         self.low, self.high = _check_range(value_range)
         self.binarize = binarize
+        self.dequantize = dequantize
         self.augment = tuple(augment)
         self.seed = seed
         self.batch_size = batch_size
@@ -99,6 +102,10 @@ class BatchMaker:
             x = self._change(change, x, size, seeds.fold_in(seed, place))
         if self.needs_whole_batch:
             x = self._take_rows(x)
+        if self.dequantize:
+            seed = seeds.fold(self.seed, seeds.DEQUANTIZE, epoch, step, index)
+            noise = self._take_rows(seeds.uniform(seed, (size, *spec.shape)))
+            x = (spec.dtype.max * x + noise) / (spec.dtype.max + 1.0)
         if self.binarize == "threshold":
             x = tf.cast(x > 0.5, "float32")
         elif self.binarize == "dynamic":
@@ -143,6 +150,11 @@ class BatchMaker:
                 "`binarize` should be None, 'threshold' or 'dynamic'. "
                 f"Received: binarize={self.binarize!r}"
             )
+        if self.dequantize and self.binarize is not None:
+            raise ValueError(
+                "An image is binarised or dequantised. Received: binarize="
+                f"{self.binarize!r}, dequantize=True. Choose one."
+            )
         for change in self.augment:
             if not callable(change) and not isinstance(change, Augmentation):
                 raise ValueError(
@@ -158,11 +170,11 @@ class BatchMaker:
                     "uint16) to be scaled and resized. Received: "
                     f"{spec}. Map it to uint8 first."
                 )
-        wants_images = self.binarize is not None or self.augment
+        wants_images = self.binarize or self.dequantize or self.augment
         if wants_images and not any(map(images.is_image, self.spec.values())):
             raise ValueError(
-                "`binarize` and `augment` are for integer images (uint8 or "
-                "uint16), and none of the features is one. Received: "
+                "`binarize`, `dequantize` and `augment` are for integer images "
+                "(uint8 or uint16), and none of the features is one. Received: "
                 f"{self.spec}"
             )
 

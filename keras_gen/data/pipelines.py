@@ -42,6 +42,7 @@ def pipeline(
     value_range: tuple[float, float] = (0.0, 1.0),
     image_size: int | tuple[int, int] | None = None,
     binarize: str | None = None,
+    dequantize: bool = False,
     augment: Sequence[str | Augmentation | Callable] = (),
     shuffle: bool = True,
     seed: int = 0,
@@ -77,6 +78,9 @@ def pipeline(
         binarize: `"threshold"` makes the pixels above one half white and the
             others black, `"dynamic"` makes a pixel white with its brightness
             as the probability, anew at each use. `None` leaves them grey.
+        dequantize: Boolean. Whether uniform noise, drawn anew at each use,
+            fills the steps between grey values: `(value + noise) / 256` of
+            uint8 is what the range is scaled from.
         augment: Random changes made to images before they are binarised:
             names or objects of `augmentation()`, or callables
             `fn(images, seed)`. These get float32 images in [0, 1] of the
@@ -138,6 +142,7 @@ def pipeline(
         spec,
         value_range=value_range,
         binarize=binarize,
+        dequantize=dequantize,
         augment=[
             augmentation(item) if isinstance(item, str) else item
             for item in ((augment,) if isinstance(augment, str) else augment)

@@ -8,7 +8,7 @@ its step.
 import tensorflow as tf
 
 ALGORITHM = "philox"
-ORDER, BINARIZE, AUGMENT = range(3)
+ORDER, BINARIZE, AUGMENT, DEQUANTIZE = range(4)
 
 
 def fold(seed: int, purpose: int, *places: tf.Tensor | int) -> tf.Tensor:
@@ -16,7 +16,7 @@ def fold(seed: int, purpose: int, *places: tf.Tensor | int) -> tf.Tensor:
 
     Args:
         seed: Integer, the user's seed.
-        purpose: Integer, one of `ORDER`, `BINARIZE`, `AUGMENT`.
+        purpose: Integer, one of `ORDER`, `BINARIZE`, `AUGMENT`, `DEQUANTIZE`.
         *places: Integer scalars, such as the epoch and the step.
 
     Returns:

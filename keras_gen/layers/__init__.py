@@ -12,6 +12,7 @@ from keras_gen.layers.corruption import (
 )
 from keras_gen.layers.k_sparse import KSparse
 from keras_gen.layers.layer_normalization import LayerNormalization
+from keras_gen.layers.shared_log_variance import SharedLogVariance
 
 __all__ = [
     "AdditiveNoise",
@@ -22,4 +23,5 @@ __all__ = [
     "LayerNormalization",
     "MaskingNoise",
     "SaltAndPepperNoise",
+    "SharedLogVariance",
 ]

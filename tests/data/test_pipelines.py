@@ -392,3 +392,35 @@ def test_mnist():
         data.load("mnist", "validation")
     small = data.load("mnist", "test[:5]", image_size=14)
     assert small.element_spec["image"].shape == (14, 14, 1)
+
+
+def test_dequantised_images_keep_their_grey_values(dataset):
+    """The noise is uniform within a step of 1/256, and new in each epoch."""
+    options = {"shuffle": False, "value_range": (-1.0, 1.0)}
+    grey = take(data.pipeline(dataset, 107, **options), 1)[0]
+    grey = np.round((grey + 1.0) * 127.5)
+    made = data.pipeline(dataset, 107, dequantize=True, seed=3, **options)
+    values = [(x + 1.0) * 128.0 for x in take(made, 2)]
+    for x in values:
+        noise = x - grey
+        assert -1e-4 < noise.min() and noise.max() < 1.0 + 1e-4
+        error = 4.0 / np.sqrt(12.0 * noise.size)
+        assert noise.mean() == pytest.approx(0.5, abs=error)
+        assert noise.std() == pytest.approx(12.0**-0.5, rel=0.05)
+    assert not np.allclose(values[0], values[1])
+    again = data.pipeline(
+        dataset, 107, dequantize=True, seed=3, start_epoch=1, **options
+    )
+    np.testing.assert_array_equal(take(again, 1)[0], values[1] / 128.0 - 1.0)
+
+
+def test_each_shard_has_its_rows_of_the_noise():
+    options = {"dequantize": True, "shuffle": False}
+    whole = take(data.pipeline(numbered(), 20, **options), 1)[0]
+    parts = [
+        take(data.pipeline(numbered(), 20, shard=(i, 2), **options), 1)[0]
+        for i in range(2)
+    ]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    with pytest.raises(ValueError, match="Choose one"):
+        data.pipeline(numbered(), 20, binarize="dynamic", **options)

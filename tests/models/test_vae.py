@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import scipy.stats
-from keras import layers
+from keras import layers, ops
 
 from keras_gen import VAE
 from keras_gen.engine import Batch
@@ -150,7 +150,9 @@ def test_importance_weighted_bound_is_a_mean_of_weights(monkeypatch):
 # ---- Likelihoods ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("likelihood", ["gaussian", "gaussian_learned"])
+@pytest.mark.parametrize(
+    "likelihood", ["gaussian", "gaussian_learned", "gaussian_shared"]
+)
 def test_gaussian_likelihoods_are_scipys(likelihood):
     model, x = tiny(likelihood=likelihood, scale=0.5), data()
     model.scale = 0.3
@@ -169,6 +171,29 @@ def test_gaussian_likelihoods_are_scipys(likelihood):
     )
     np.testing.assert_allclose(
         model.decode(z[0]), mean[0], rtol=1e-5, atol=1e-6
+    )
+
+
+def test_the_best_shared_variance_is_the_mean_squared_error(tmp_path):
+    model, x = tiny(likelihood="gaussian_shared"), data()
+    shared = model.decoder.get_layer("log_variance").log_variance
+    z = np.random.default_rng(1).normal(size=(1, 6, 2)).astype("float32")
+    squares = (x - model.decode(z[0])) ** 2
+
+    def loss():
+        return -ops.sum(model.log_prob(tensor(x), tensor(z)))
+
+    for log_variance in (0.3, math.log(squares.mean())):
+        shared.assign(log_variance)
+        _, (slope,) = loss_and_gradients(loss, [shared])
+        expected = 0.5 * (1.0 - squares / math.exp(log_variance)).sum()
+        assert array(slope) == pytest.approx(expected, rel=1e-4, abs=1e-3)
+    assert any(v is shared for v in model.player_variables("model"))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        array(loaded.log_prob(tensor(x), tensor(z))),
+        array(model.log_prob(tensor(x), tensor(z))),
     )
 
 

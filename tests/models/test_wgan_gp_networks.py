@@ -3,9 +3,10 @@ import math
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from keras_gen import WGANGP
+from keras_gen.engine import Batch
 from keras_gen.layers import (
     BatchNormalization,
     ConditionalBatchNormalization,
@@ -187,3 +188,25 @@ def test_samples_have_the_classes_that_are_asked_for():
             model.sample(4, labels=labels)
     with pytest.raises(ValueError, match="without classes"):
         build("mlp", latent_dim=2).sample(2, labels=[0, 1])
+
+
+def test_the_generator_may_draw_more_than_the_critic():
+    model = WGANGP(
+        (2,),
+        latent_dim=2,
+        architecture="mlp",
+        width=4,
+        critic_steps=3,
+        generator_batch_factor=2,
+        seed=0,
+    )
+    model.compile()
+    drawn, draw = [], model.draw_latents
+
+    def recorded(size, seed=None):
+        drawn.append(int(size))
+        return draw(size, seed)
+
+    model.draw_latents = recorded
+    model.training_step(Batch(ops.ones((12, 2))))
+    assert drawn == [4, 4, 4, 8]

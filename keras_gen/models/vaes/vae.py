@@ -22,6 +22,7 @@ from keras import layers, ops
 from keras_gen.distributions import bernoulli, normal
 from keras_gen.engine import noise
 from keras_gen.engine.records import check_positive, check_range
+from keras_gen.layers import SharedLogVariance
 from keras_gen.models.networks import (
     check_network,
     conv_decoder,
@@ -31,7 +32,8 @@ from keras_gen.models.reconstructing import require_option
 from keras_gen.models.vaes.variational import Terms, VariationalModel
 from keras_gen.precision import at_least_float32
 
-LIKELIHOODS = ("bernoulli", "gaussian", "gaussian_learned")
+TWO_HEADED = ("gaussian_learned", "gaussian_shared")
+LIKELIHOODS = ("bernoulli", "gaussian", *TWO_HEADED)
 
 
 def mlp_encoder(
@@ -92,9 +94,10 @@ class VAE(VariationalModel):
             `"conv"`, two strided convolutions of 32 and 64 filters, for
             images whose sides are multiples of 4.
         likelihood: `p(x|z)`: `"bernoulli"` for `x` in [0, 1];
-            `"gaussian"`, of fixed standard deviation `scale`; or
+            `"gaussian"`, of fixed standard deviation `scale`;
             `"gaussian_learned"`, the paper's model of continuous data, with
-            a mean in [0, 1] and a learned variance for each pixel.
+            a mean in [0, 1] and a variance for each pixel that the decoder
+            computes; or `"gaussian_shared"`, with one learned variance.
         scale: Float. The standard deviation of `"gaussian"`.
         num_samples: Integer. Draws of `z` for each example in training.
         estimator: `"analytic"` for the divergence in closed form, or
@@ -108,7 +111,7 @@ class VAE(VariationalModel):
         encoder: `keras.Model` from `x` to mean and log-variance of `z`.
         decoder: `keras.Model` from `z` to the logits (`"bernoulli"`), the
             mean (`"gaussian"`), or the logits of the mean and the
-            log-variance (`"gaussian_learned"`) of `x`.
+            log-variance of `x`.
         seed: Integer or `None`.
 
     Example:
@@ -162,6 +165,7 @@ class VAE(VariationalModel):
         self.num_samples = num_samples
         self.estimator = estimator
 
+        own_decoder = decoder is not None
         heads = 2 if likelihood == "gaussian_learned" else 1
         regularizer = (
             keras.regularizers.L2(0.5 / num_examples) if num_examples else None
@@ -183,6 +187,12 @@ class VAE(VariationalModel):
                     self.input_shape, heads_of_z, units
                 )
                 decoder = decoder or conv_decoder(*shapes, units, heads=heads)
+            if likelihood == "gaussian_shared" and not own_decoder:
+                shared = SharedLogVariance(name="log_variance")(decoder.output)
+                decoder = keras.Model(
+                    decoder.input, [decoder.output, shared], name=decoder.name
+                )
+        heads = 2 if likelihood in TWO_HEADED else 1
         code, example = (latent_dim,), self.input_shape
         owner = type(self).__name__
         check_network(owner, "encoder", encoder, [example], [code] * 2)
@@ -259,7 +269,7 @@ class VAE(VariationalModel):
         outputs = self.decoder(z)
         if self.likelihood == "gaussian":
             return at_least_float32(outputs)
-        if self.likelihood == "gaussian_learned":
+        if self.likelihood in TWO_HEADED:
             outputs = outputs[0]
         return ops.sigmoid(at_least_float32(outputs))
 
