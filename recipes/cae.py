@@ -42,23 +42,12 @@ PRESETS = {
     ),
 }
 STACKED = {
-    "smoke": common.Preset(
-        epochs=2,
-        steps_per_epoch=30,
-        batch_size=50,
-        model={"hidden_units": (64, 32)},
-        optimizer=lambda players: keras.optimizers.Adam(1e-3),
-    ),
-    "small": common.Preset(
-        epochs=5,
-        steps_per_epoch=600,
-        batch_size=100,
-        model={"hidden_units": (500, 500)},
-        optimizer=lambda players: keras.optimizers.Adam(1e-3),
-    ),
-    "paper": common.Preset(
-        epochs=100, batch_size=10, model={}, dataset="mnist"
-    ),
+    name: dataclasses.replace(PRESETS[name], model=model)
+    for name, model in {
+        "smoke": {"hidden_units": (64, 32)},
+        "small": {"hidden_units": (500, 500)},
+        "paper": {},
+    }.items()
 }
 # Epochs and optimizer of each layer's autoencoder; `None` is its own.
 PRETRAINING = {
@@ -98,10 +87,7 @@ def stack(options):
             settings["contraction"] = options.contraction
         return keras_gen.StackedCAE(run.image_shape, **settings)
 
-    epochs, optimizer = PRETRAINING[options.preset]
-    if options.pretrain_epochs is not None:
-        epochs = options.pretrain_epochs
-    stacked.train(run, build, epochs, optimizer)
+    stacked.train(run, build, *PRETRAINING[options.preset])
 
 
 def single(options):

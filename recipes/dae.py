@@ -39,23 +39,12 @@ PRESETS = {
     ),
 }
 STACKED = {
-    "smoke": common.Preset(
-        epochs=2,
-        steps_per_epoch=30,
-        batch_size=50,
-        model={"hidden_units": (64, 32), "noise_levels": 0.25},
-        optimizer=lambda players: keras.optimizers.Adam(1e-3),
-    ),
-    "small": common.Preset(
-        epochs=5,
-        steps_per_epoch=600,
-        batch_size=100,
-        model={"hidden_units": (500, 500), "noise_levels": 0.25},
-        optimizer=lambda players: keras.optimizers.Adam(1e-3),
-    ),
-    "paper": common.Preset(
-        epochs=100, batch_size=20, model={}, dataset="mnist"
-    ),
+    name: dataclasses.replace(PRESETS[name], model=model)
+    for name, model in {
+        "smoke": {"hidden_units": (64, 32), "noise_levels": 0.25},
+        "small": {"hidden_units": (500, 500), "noise_levels": 0.25},
+        "paper": {},
+    }.items()
 }
 # Epochs and optimizer of each layer's autoencoder.
 PRETRAINING = {
@@ -97,10 +86,7 @@ def stack(options):
             run.image_shape, noise=options.noise, **settings
         )
 
-    epochs, optimizer = PRETRAINING[options.preset]
-    if options.pretrain_epochs is not None:
-        epochs = options.pretrain_epochs
-    stacked.train(run, build, epochs, optimizer)
+    stacked.train(run, build, *PRETRAINING[options.preset])
 
 
 def single(options):

@@ -16,10 +16,13 @@ def train(run, build, pretrain_epochs, optimizer=None):
     Args:
         run: The `Run`, whose data have labels.
         build: Function of the preset's arguments of the model.
-        pretrain_epochs: Integer. Passes over the images for each layer.
+        pretrain_epochs: Integer. Passes over the images for each layer, unless
+            the run's options say how many.
         optimizer: Function that makes the optimizer of a layer, or `None` for
             its autoencoder's own.
     """
+    if run.options.pretrain_epochs is not None:
+        pretrain_epochs = run.options.pretrain_epochs
     model = run.model(build)
     model.summary()
     results = {}

@@ -363,20 +363,6 @@ def test_contraction_curve_begins_with_the_jacobian():
     assert curve[2] < 0.5 * curve[0]
 
 
-def test_defaults():
-    """Sigmoid kernels from `U(-a, a)`, `a = 4 sqrt(6 / fans)`; descent."""
-    model = CAE((28, 28, 1), 200, seed=0)
-    limit = 4 * np.sqrt(6 / 984)
-    kernel = np.abs(array(dense_layers(model.encoder)[0].kernel))
-    # 156,800 numbers reach their limit to within a thousandth.
-    assert limit * 0.999 < kernel.max() <= limit * 1.0001
-    assert kernel.mean() == pytest.approx(limit / 2, rel=0.01)
-    model.compile()
-    optimizer = model.optimizer["model"]
-    assert isinstance(optimizer, keras.optimizers.SGD)
-    assert float(optimizer.learning_rate) == pytest.approx(0.01)
-
-
 def test_training_contracts():
     x = np.random.default_rng(0).uniform(size=(200, *SHAPE)).astype("float32")
     found = {}

@@ -14,7 +14,6 @@ from keras_gen.layers.corruption import (
     MaskingNoise,
     SaltAndPepperNoise,
 )
-from keras_gen.models.networks import dense_layers
 from tests.numerics import (
     array,
     evaluation_logs,
@@ -164,20 +163,6 @@ def test_masking_chooses_an_exact_number_or_not(exact):
     masked = model.corrupt(np.ones((50, *SHAPE), "float32")) == 0.0
     counts = masked.reshape(50, -1).sum(1)
     assert (set(counts) == {6}) is exact
-
-
-def test_defaults():
-    """Sigmoid kernels from `U(-a, a)`, `a = 4 sqrt(6 / fans)`; descent."""
-    model = DAE((28, 28, 1), 200, seed=0)
-    limit = 4 * np.sqrt(6 / 984)
-    kernel = np.abs(array(dense_layers(model.encoder)[0].kernel))
-    # 156,800 numbers reach their limit to within a thousandth.
-    assert limit * 0.999 < kernel.max() <= limit * 1.0001
-    assert kernel.mean() == pytest.approx(limit / 2, rel=0.01)
-    model.compile()
-    optimizer = model.optimizer["model"]
-    assert isinstance(optimizer, keras.optimizers.SGD)
-    assert float(optimizer.learning_rate) == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("emphasis", [(1.0, 1.0), (3.0, 0.5)])
