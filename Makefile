@@ -9,16 +9,19 @@ PYTEST_ARGS ?= -q --durations=5
 
 BACKENDS := tensorflow jax torch
 # Tests that are run once, whereas all others are run once per backend: those
-# that start processes with every backend themselves, and those of functions
-# of NumPy arrays, which know no backend.
-NUMPY_METRICS := beta_vae_metric coverage dci disentanglement \
-	factor_vae_metric frechet frechet_infinity gaussian_correlation \
-	inception_score kernel_distance maximum_mean_discrepancy modularity \
-	mutual_information_gap parzen precision_recall principal_components \
-	sap sliced_wasserstein speech
-ONCE := $(wildcard tests/architecture tests/integration \
-	$(NUMPY_METRICS:%=tests/metrics/test_%.py))
-SOURCES := $(wildcard keras_gen recipes benchmarks tests)
+# that start processes with every backend themselves, and those of what knows
+# no backend, such as functions of NumPy arrays, files and documents.
+ONCE := $(wildcard $(addprefix tests/,architecture integration \
+	$(addprefix metrics/,samples likelihood disentanglement representations \
+		speech) \
+	$(addprefix data/test_,digits.py factors.py folder.py lit_heads.py \
+		loading.py splits.py sprites.py value_range.py) \
+	$(addprefix test_,command_line.py cost.py files.py mutation.py readme.py) \
+	engine/test_docstrings.py models/test_conditioning.py))
+SOURCES := $(wildcard keras_gen recipes benchmarks docs tests)
+# Where `make test-cost` gathers what the tests of each run cost.
+COSTS := build/test_cost
+cost_options = $(if $(COST),-p tests.cost --cost=$(COSTS)/$(1).json)
 
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install -c constraints.txt
@@ -27,7 +30,8 @@ SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: help demo test lint format clean test-once $(BACKENDS:%=test-%)
+.PHONY: help demo test test-cost test-once $(BACKENDS:%=test-%) mutation lint \
+	format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -35,6 +39,13 @@ help:
 	@echo "make test    lint, then the tests on TensorFlow, JAX and PyTorch"
 	@echo "             (JOBS=2: two backends at a time)"
 	@echo "make test-B  the tests on one backend: $(BACKENDS)"
+	@echo "make test-once"
+	@echo "             the tests of what knows no backend, or every one"
+	@echo "make test-cost"
+	@echo "             all tests, and their processor seconds: by folder, by"
+	@echo "             system, the slowest"
+	@echo "make mutation"
+	@echo "             whether a test fails where a formula is changed"
 	@echo "make lint    ruff format --check, ruff check"
 	@echo "make format  ruff format, ruff check --fix"
 	@echo "make clean   remove caches and build products"
@@ -53,12 +64,23 @@ test: lint
 
 $(BACKENDS:%=test-%): test-%: $(VENV)/.installed-test
 	@echo "== tests on $* =="
-	KERAS_BACKEND=$* $(BIN)/python -m pytest $(PYTEST_ARGS) tests \
-		$(ONCE:%=--ignore=%)
+	KERAS_BACKEND=$* $(BIN)/python -m pytest $(PYTEST_ARGS) \
+		$(call cost_options,$*) tests $(ONCE:%=--ignore=%)
 
 test-once: $(VENV)/.installed-test
 	@echo "== tests across backends =="
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest $(PYTEST_ARGS) $(ONCE)
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest $(PYTEST_ARGS) \
+		$(call cost_options,once) $(ONCE)
+
+# The costs are shown, whether or not all tests pass.
+test-cost: $(VENV)/.installed-test
+	rm -rf $(COSTS)
+	$(MAKE) --no-print-directory --keep-going COST=1 $(BACKENDS:%=test-%) \
+		test-once; status=$$?; \
+	$(BIN)/python tests/cost.py $(COSTS); exit $$status
+
+mutation: $(VENV)/.installed-test
+	$(BIN)/python benchmarks/mutation.py --jobs $(JOBS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check $(SOURCES)

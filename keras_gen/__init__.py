@@ -6,43 +6,18 @@ quick and needs no backend but the one that Keras runs on.
 
 import importlib
 
+from keras_gen.registry import BY_CLASS, BY_NAME
+
 __version__ = "0.1.0"
-
-# A model's name in files, recipes and exports, its class and its module.
-_MODELS = {
-    "ae": ("AE", "keras_gen.models.autoencoders.ae"),
-    "dae": ("DAE", "keras_gen.models.autoencoders.dae"),
-    "sae": ("SAE", "keras_gen.models.autoencoders.sae"),
-    "cae": ("CAE", "keras_gen.models.autoencoders.cae"),
-    "aae": ("AAE", "keras_gen.models.autoencoders.aae"),
-    "dc_ign": ("DCIGN", "keras_gen.models.autoencoders.dc_ign"),
-    "vae": ("VAE", "keras_gen.models.vaes.vae"),
-    "ladder_vae": ("LadderVAE", "keras_gen.models.vaes.ladder_vae"),
-    "dcgan": ("DCGAN", "keras_gen.models.gans.dcgan"),
-    "wgan_gp": ("WGANGP", "keras_gen.models.gans.wgan_gp"),
-}
-
-# The classes that are part of a model's family, and their modules.
-_VARIANTS = {
-    "RBM": "keras_gen.models.autoencoders.rbm",
-    "StackedDAE": "keras_gen.models.autoencoders.dae",
-    "KSparseAE": "keras_gen.models.autoencoders.k_sparse_ae",
-    "StackedCAE": "keras_gen.models.autoencoders.cae",
-    "LabelPriorAAE": "keras_gen.models.autoencoders.aae_labels",
-    "SupervisedAAE": "keras_gen.models.autoencoders.aae_labels",
-    "SemiSupervisedAAE": "keras_gen.models.autoencoders.aae_semi",
-    "ClusteringAAE": "keras_gen.models.autoencoders.aae_clusters",
-    "DimReductionAAE": "keras_gen.models.autoencoders.aae_clusters",
-}
 
 _NAMES = {
     "GenerativeModel": "keras_gen.engine",
     "OptimizerGroup": "keras_gen.engine",
-    **dict(_MODELS.values()),
-    **_VARIANTS,
+    "Schedule": "keras_gen.schedules",
 }
 
 _SUBPACKAGES = (
+    "backend",
     "callbacks",
     "data",
     "distributions",
@@ -50,10 +25,22 @@ _SUBPACKAGES = (
     "layers",
     "losses",
     "metrics",
+    "models",
+    "networks",
+    "optimizers",
+    "pictures",
+    "registry",
     "serving",
 )
 
-__all__ = ["card", "list_models", "load_model", "model_class", *_NAMES]
+__all__ = [
+    "card",
+    "list_models",
+    "load_model",
+    "model_class",
+    *_NAMES,
+    *BY_CLASS,
+]
 
 
 def list_models() -> list[str]:
@@ -67,7 +54,7 @@ def list_models() -> list[str]:
 
     >>> keras_gen.list_models()[0]
     """
-    return list(_MODELS)
+    return list(BY_NAME)
 
 
 def model_class(name: str) -> type:
@@ -86,19 +73,18 @@ def model_class(name: str) -> type:
 
     >>> keras_gen.model_class("dcgan")
     """
-    if name not in _MODELS:
+    if name not in BY_NAME:
         raise ValueError(
-            f"There is no model {name!r}. The models are {list_models()}."
+            f"`name` must be one of {list_models()}. Received: name={name!r}."
         )
-    class_name, module = _MODELS[name]
-    return getattr(importlib.import_module(module), class_name)
+    return BY_NAME[name].load()
 
 
 def load_model(path, **kwargs):
     """Loads a model of this package from a `.keras` file.
 
-    It is `keras.saving.load_model` once all models are imported, so that
-    Keras knows the classes in the file.
+    It is `keras.saving.load_model` once the modules of the classes in the
+    file are imported, so that Keras knows them.
 
     Args:
         path: The file that `model.save(path)` wrote, on any backend.
@@ -115,9 +101,29 @@ def load_model(path, **kwargs):
     """
     import keras
 
-    for module in _NAMES.values():
+    for module in sorted(_modules_in(path)):
         importlib.import_module(module)
     return keras.saving.load_model(path, **kwargs)
+
+
+def _modules_in(path):
+    """The modules of this package that a file's configuration names."""
+    import re
+    import zipfile
+
+    if not zipfile.is_zipfile(path):
+        return set()  # Keras says what is wrong with the file.
+    with zipfile.ZipFile(path) as archive:
+        config = archive.read("config.json").decode()
+    modules = set(re.findall(r'"module": "(keras_gen(?:\.\w+)*)"', config))
+    # What is registered is saved with its name in place of its module.
+    for name in re.findall(r'"registered_name": "keras_gen>(\w+)"', config):
+        if name in BY_CLASS:
+            modules.add(f"keras_gen.models.{BY_CLASS[name].module}")
+    return modules | {
+        f"keras_gen.{room}"
+        for room in ("distributions", "layers", "optimizers", "schedules")
+    }
 
 
 def card(name: str) -> str:
@@ -136,13 +142,20 @@ def card(name: str) -> str:
     import inspect
 
     cls = model_class(name)
+    system = BY_NAME[name]
     paper = inspect.getdoc(importlib.import_module(cls.__module__))
-    return f"{paper}\n\n{cls.__name__}\n\n{inspect.getdoc(cls)}\n"
+    variants = f" ({', '.join(system.variants)})" if system.variants else ""
+    return (
+        f"{paper}\n\n{cls.__name__}{variants}: trained on {system.data}\n\n"
+        f"{inspect.getdoc(cls)}\n"
+    )
 
 
 def __getattr__(name):
     if name in _NAMES:
         return getattr(importlib.import_module(_NAMES[name]), name)
+    if name in BY_CLASS:
+        return BY_CLASS[name].load(name)
     if name in _SUBPACKAGES:
         return importlib.import_module(f"keras_gen.{name}")
     raise AttributeError(f"module 'keras_gen' has no attribute {name!r}")

@@ -1,10 +1,12 @@
 """SavedModels for TensorFlow Serving, from a model on any backend.
 
-A SavedModel needs TensorFlow alone: no Keras, no keras_gen. TensorFlow and
-JAX export their own computations. From PyTorch the model is saved, and a
-child process loads and exports it with TensorFlow.
+A SavedModel needs TensorFlow alone: no Keras, no keras_gen. From JAX and
+PyTorch the model is saved, and a child process loads and exports it with
+TensorFlow: PyTorch cannot export one, and one that JAX exports calls kernels
+of JAX (LAPACK's) that TensorFlow does not have.
 """
 
+import json
 import os
 import pathlib
 import subprocess
@@ -19,12 +21,13 @@ def export(model, path: str | os.PathLike, overwrite: bool = False) -> str:
     """Writes a SavedModel with a named signature for each use of a model.
 
     `serving_default` is `model(inputs)`; an autoencoder also has `encode`
-    and `decode`. The batch is free in all of them.
+    and `decode`. The batch dimension is dynamic in all of them.
 
     Args:
         model: A `keras_gen.GenerativeModel`.
-        path: Folder to write, such as `"saved_models/dcgan/1"`: model servers
-            expect a folder for each version, named by a number.
+        path: String or path. The folder to write, such as
+            `"saved_models/dcgan/1"`: model servers expect a folder for each
+            version, named by a number.
         overwrite: Boolean. Whether an existing folder may be replaced.
 
     Returns:
@@ -45,15 +48,15 @@ def export(model, path: str | os.PathLike, overwrite: bool = False) -> str:
     path = pathlib.Path(path)
     if path.exists() and any(path.iterdir()) and not overwrite:
         raise FileExistsError(
-            f"The folder {str(path)!r} is not empty. A version that is served "
-            "should not change: export to `next_version(folder)`, or pass "
-            "`overwrite=True`."
+            "`path` must be an empty folder or none: a version that is served "
+            f"should not change. Received: path={str(path)!r}. Export to "
+            "`next_version(folder)`, or pass `overwrite=True`."
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    if keras.backend.backend() == "torch":
-        _export_in_child(model, path)
-    else:
+    if keras.backend.backend() == "tensorflow":
         _export_here(model, path)
+    else:
+        _export_in_child({path: model})
     return str(path)
 
 
@@ -61,7 +64,8 @@ def next_version(folder: str | os.PathLike) -> pathlib.Path:
     """The folder for the next version of a model: 1, 2, 3, ...
 
     Args:
-        folder: The folder of all versions, such as `"saved_models/dcgan"`.
+        folder: String or path. The folder of all versions, such as
+            `"saved_models/dcgan"`.
 
     Returns:
         `pathlib.Path`.
@@ -80,7 +84,7 @@ def verify(model, path: str | os.PathLike, batch_size: int = 3) -> float:
 
     Args:
         model: The model that was exported.
-        path: The folder of the SavedModel.
+        path: String or path. The folder of the SavedModel.
         batch_size: Integer. The size of the random batch.
 
     Returns:
@@ -92,7 +96,7 @@ def verify(model, path: str | os.PathLike, batch_size: int = 3) -> float:
     largest = 0.0
     for name, signature in model.signatures().items():
         inputs = {
-            key: _random_input(rng, batch_size, *_shape_and_dtype(spec))
+            key: spec.draw(rng, batch_size)
             for key, spec in signature.inputs.items()
         }
         results = served.signatures[name](
@@ -105,13 +109,6 @@ def verify(model, path: str | os.PathLike, batch_size: int = 3) -> float:
     return largest
 
 
-def _random_input(rng, batch_size, shape, dtype):
-    shape = (batch_size, *shape[1:])
-    if dtype.startswith("int"):
-        return np.zeros(shape, dtype)
-    return rng.uniform(size=shape).astype(dtype)
-
-
 def _export_here(model, path):
     tf = _tensorflow()
     archive = keras.export.ExportArchive()
@@ -122,11 +119,8 @@ def _export_here(model, path):
             name,
             _with_named_outputs(signature),
             input_signature=[
-                tf.TensorSpec(shape, dtype, name=key)
-                for key, (shape, dtype) in (
-                    (key, _shape_and_dtype(spec))
-                    for key, spec in signature.inputs.items()
-                )
+                tf.TensorSpec((None, *spec.shape), spec.dtype, name=key)
+                for key, spec in signature.inputs.items()
             ],
         )
     archive.write_out(str(path), verbose=False)
@@ -147,11 +141,8 @@ def _named(results, names):
     return dict(zip(names, results, strict=True))
 
 
-def _shape_and_dtype(spec):
-    return spec if isinstance(spec[0], tuple) else (tuple(spec), "float32")
-
-
-def _export_in_child(model, path):
+def _export_in_child(models):
+    """Exports models, a dictionary by their paths, in one child process."""
     modules = {
         getattr(custom, "__module__", "builtins")
         for custom in keras.saving.get_custom_objects().values()
@@ -166,21 +157,24 @@ def _export_in_child(model, path):
         "PYTHONPATH": os.pathsep.join(entry or "." for entry in sys.path),
     }
     with tempfile.TemporaryDirectory() as folder:
-        saved = os.path.join(folder, "model.keras")
-        model.save(saved)
+        jobs = []
+        for index, (path, model) in enumerate(models.items()):
+            saved = os.path.join(folder, f"{index}.keras")
+            model.save(saved)
+            jobs.append((saved, str(path)))
         child = subprocess.run(
-            [sys.executable, "-m", __name__, saved, str(path), *modules],
+            [sys.executable, "-m", __name__, json.dumps([modules, jobs])],
             env=environment,
             capture_output=True,
             text=True,
         )
     if child.returncode != 0:
         raise RuntimeError(
-            "From PyTorch a SavedModel is written by a child process with the "
-            "TensorFlow backend, which failed. It needs TensorFlow "
-            "(`pip install keras-gen[tensorflow]`), and your own layers in a "
-            "module that can be imported, not in the script that is run. It "
-            f"said:\n{child.stderr[-2000:]}"
+            "A SavedModel must be written by a child process with the "
+            "TensorFlow backend, which failed. Install TensorFlow (`pip "
+            "install keras-gen[tensorflow]`), and keep layers of your own in a "
+            "module that can be imported, not in the script that is run. "
+            f"Received from it:\n{child.stderr[-2000:]}"
         )
 
 
@@ -194,8 +188,9 @@ def _tensorflow():
         import tensorflow
     except ImportError as error:
         raise ImportError(
-            "A SavedModel is written and read by TensorFlow. Install it with "
-            "`pip install keras-gen[tensorflow]`."
+            "TensorFlow must be installed to write and read a SavedModel. "
+            "Received: no module tensorflow. `pip install "
+            "keras-gen[tensorflow]`."
         ) from error
     return tensorflow
 
@@ -203,6 +198,8 @@ def _tensorflow():
 if __name__ == "__main__":
     import importlib
 
-    for module_name in sys.argv[3:]:
+    module_names, exports = json.loads(sys.argv[1])
+    for module_name in module_names:
         importlib.import_module(module_name)
-    _export_here(keras.saving.load_model(sys.argv[1]), sys.argv[2])
+    for source, target in exports:
+        _export_here(keras.saving.load_model(source), target)

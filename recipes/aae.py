@@ -2,295 +2,163 @@
 
     KERAS_BACKEND=jax python recipes/aae.py
     KERAS_BACKEND=jax python recipes/aae.py --variant semi_supervised
-    python recipes/aae.py --variant label_prior --prior swiss_roll
+    python recipes/aae.py --variant label_prior --model.prior swiss_roll
 
-The first compares its codes with the prior and with those of the same networks
-without the adversary. The variants with labels see `--num-labels` of them.
+`label_prior`, `semi_supervised` and `dim_reduction` see `--num-labels` labels,
+`supervised` sees all of them, the others none.
 """
 
 import dataclasses
-import functools
-from typing import Literal
 
-import keras
-import numpy as np
+from keras.optimizers import SGD, Adam
+from keras.optimizers.schedules import PiecewiseConstantDecay
 
-import common
+import _recipe as recipe
 import keras_gen
-from keras_gen import callbacks, metrics
+from keras_gen import callbacks, data, pictures
 
-CLASSES = {
-    "unsupervised": "AAE",
-    "label_prior": "LabelPriorAAE",
-    "supervised": "SupervisedAAE",
-    "semi_supervised": "SemiSupervisedAAE",
-    "clustering": "ClusteringAAE",
-    "dim_reduction": "DimReductionAAE",
+VARIANTS = {
+    "unsupervised": keras_gen.AAE,
+    "label_prior": keras_gen.LabelPriorAAE,
+    "supervised": keras_gen.SupervisedAAE,
+    "semi_supervised": keras_gen.SemiSupervisedAAE,
+    "clustering": keras_gen.ClusteringAAE,
+    "dim_reduction": keras_gen.DimReductionAAE,
 }
-WITHOUT_LABELS = ("unsupervised", "clustering")
-
-
-def adam_for_each(
-    players, adversary=True, others=1e-3, discriminator=2e-4, encoder=2e-4
-):
-    """Adam: fast for what reconstructs or classifies, slow for the game.
-
-    A faster game destroys the reconstruction.
-    """
-    optimizers = {}
-    for player in players:
-        rate, beta_1 = others, 0.9
-        if "discriminator" in player or player == "encoder":
-            rate = encoder if player == "encoder" else discriminator
-            rate, beta_1 = (rate if adversary else 0.0), 0.5
-        optimizers[player] = keras.optimizers.Adam(rate, beta_1=beta_1)
-    return optimizers
-
-
-# In a plane, reconstruction at its usual rate drives the codes apart faster
-# than the adversary brings them back.
-adam_in_a_plane = functools.partial(
-    adam_for_each, others=1e-4, discriminator=1e-4, encoder=1e-3
-)
-
-
-def descent_for_the_game(players):
-    """Adam for what reconstructs, plain descent for the game.
-
-    Under Adam, discriminators force all examples into one cluster.
-    """
-    return {
-        player: keras.optimizers.SGD(0.01, momentum=0.1)
-        if player == "encoder" or "discriminator" in player
-        else keras.optimizers.Adam(1e-3)
-        for player in players
-    }
-
-
-def falling_descent(players, adversary=True, *, rates, steps):
-    """The paper's gradient descent, ten times slower at epochs 50 and 1000.
-
-    Args:
-        players: Names of the players.
-        adversary: Boolean. Whether discriminators and encoder play.
-        rates: Dictionary from a player to its first rate and its momentum.
-        steps: Integer. The steps of an epoch.
-    """
-    optimizers = {}
-    for player in players:
-        rate, momentum = rates[player]
-        if not adversary and (player == "encoder" or "discriminator" in player):
-            rate = 0.0
-        schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
-            [50 * steps, 1000 * steps], [rate, rate / 10.0, rate / 100.0]
-        )
-        optimizers[player] = keras.optimizers.SGD(schedule, momentum=momentum)
-    return optimizers
-
-
+FEW_LABELS = ("label_prior", "semi_supervised", "dim_reduction")
 PRESETS = {
-    "smoke": common.Preset(
-        epochs=2,
-        steps_per_epoch=30,
-        batch_size=50,
-        model={
-            "hidden_units": (64, 64),
-            "initial_std": None,
-            "prior_std": 1.0,
-        },
-        optimizer=adam_for_each,
-    ),
-    "small": common.Preset(
-        epochs=2,
-        steps_per_epoch=600,
-        batch_size=100,
-        model={
-            "hidden_units": (512, 512),
-            "initial_std": None,
-            "prior_std": 1.0,
-        },
-        optimizer=adam_for_each,
-    ),
-    "paper": common.Preset(
-        epochs=1000, batch_size=100, model={}, dataset="mnist"
-    ),
+    "smoke": recipe.Preset(epochs=2, steps_per_epoch=30, batch_size=50),
+    "small": recipe.Preset(epochs=2, steps_per_epoch=600, batch_size=100),
+    "paper": recipe.Preset(epochs=1000, batch_size=100, dataset="mnist"),
+}
+EPOCHS = {
+    ("label_prior", "small"): 4,
+    ("clustering", "small"): 15,
+    ("semi_supervised", "paper"): 5000,
 }
 
 
 @dataclasses.dataclass
-class Options(common.Options):
+class Options(recipe.Options):
     """Trains an adversarial autoencoder."""
 
-    variant: Literal[
-        "unsupervised",
-        "label_prior",
-        "supervised",
-        "semi_supervised",
-        "clustering",
-        "dim_reduction",
-    ] = "unsupervised"
-    """What the codes are to be and which labels are seen."""
-    latent_dim: int | None = None
-    """The size of the code. Defaults to the variant's, 8 for the first."""
-    prior: str | None = None
-    """normal, uniform, mixture or swiss_roll; the last two in a plane."""
-    prior_std: float | None = None
-    """The standard deviation of the normal prior. Defaults to 1, and for the
-    paper's preset to the variant's, 5 for the first."""
-    posterior: Literal["deterministic", "gaussian", "universal"] = (
-        "deterministic"
-    )
-    """What the encoder makes of an example (unsupervised, label_prior)."""
     num_labels: int = 1000
-    """Examples with labels, as many of each class, for the variants that
-    learn from few."""
+    """Labeled examples, class-balanced, for the variants that learn from
+    few."""
 
 
-class SomeLabels(keras.utils.PyDataset):
-    """Batches of which one half has labels and the other has none.
-
-    What a batch holds is a function of the seed and of its number.
-
-    Args:
-        x: Array of examples.
-        labels: Integer array.
-        num_labels: Integer. The examples whose labels are used.
-        batch_size: Integer.
-        steps: Integer. The batches of an epoch.
-        first_epoch: Integer.
-        seed: Integer.
-    """
-
-    def __init__(self, x, labels, num_labels, batch_size, steps, first_epoch,
-                 seed):  # fmt: skip
-        super().__init__()
-        self.x, self.labels = x, labels
-        order = np.random.default_rng(seed).permutation(len(x))
-        classes = np.unique(labels)
-        share = num_labels // len(classes)
-        self.known = np.concatenate(
-            [order[labels[order] == c][:share] for c in classes]
-        )
-        self.batch_size, self.steps = batch_size, steps
-        self.epoch, self.seed = first_epoch, seed
-
-    def __len__(self):
-        return self.steps
-
-    def on_epoch_end(self):
-        self.epoch += 1
-
-    def __getitem__(self, index):
-        rng = np.random.default_rng([self.seed, self.epoch, index])
-        half = self.batch_size // 2
-        known = rng.choice(self.known, half)
-        others = rng.integers(0, len(self.x), self.batch_size - half)
-        labels = np.concatenate(
-            [self.labels[known], np.full(len(others), -1)]
-        ).astype("int32")
-        return self.x[np.concatenate([known, others])], labels
+def is_adversary(player):
+    return player == "encoder" or "discriminator" in player
 
 
-def main(options: Options) -> None:
-    supervised = options.variant == "supervised"
-    presets = PRESETS
-    quick = {
-        "label_prior": {"epochs": 4, "optimizer": adam_in_a_plane},
-        "clustering": {"epochs": 15, "optimizer": descent_for_the_game},
+def adam(players, others=1e-3, discriminators=2e-4, encoder=2e-4):
+    """Slow for the adversaries, which otherwise prevent reconstruction."""
+    rates = {player: discriminators for player in players} | {
+        "encoder": encoder
     }
-    if options.variant in quick:
-        small = dataclasses.replace(PRESETS["small"], **quick[options.variant])
-        presets = {**PRESETS, "small": small}
-    presets = {**presets, "paper": paper_preset(options)}
-    run = common.Run(
-        "aae",
-        options,
-        presets,
-        features=("image", "label") if supervised else ("image",),
-    )
+    return {
+        player: Adam(rates[player], beta_1=0.5)
+        if is_adversary(player)
+        else Adam(others)
+        for player in players
+    }
 
-    def build(**settings):
-        if options.variant in ("unsupervised", "label_prior"):
-            settings["posterior"] = options.posterior
-        for name in ("latent_dim", "prior", "prior_std"):
-            if getattr(options, name) is not None:
-                settings[name] = getattr(options, name)
-        if options.variant == "label_prior":
-            settings.pop("prior_std", None)
-        model_class = getattr(keras_gen, CLASSES[options.variant])
-        return model_class(run.image_shape, **settings)
 
-    model = run.model(build)
+def adam_2d_codes(players):
+    """With 2-D codes, a fast reconstruction drives them apart."""
+    return adam(players, others=1e-4, discriminators=1e-4, encoder=1e-3)
+
+
+def sgd_for_adversaries(players):
+    """Adam's discriminators would force all examples into one cluster."""
+    return {
+        player: SGD(0.01, momentum=0.1) if is_adversary(player) else Adam(1e-3)
+        for player in players
+    }
+
+
+def sgd_with_step_decay(model, steps_per_epoch):
+    """The paper's, ten times slower from the epochs 50 and 1000 on."""
+    steps = [50 * steps_per_epoch, 1000 * steps_per_epoch]
+    optimizers = {}
+    for player in model.players:
+        rate, momentum = model.learning_rates[player]
+        rates = [rate, rate / 10.0, rate / 100.0]
+        decay = PiecewiseConstantDecay(steps, rates)
+        optimizers[player] = SGD(decay, momentum=momentum)
+    return optimizers
+
+
+def main(options):
+    variant, preset = options.variant, options.preset
+    options.epochs = options.epochs or EPOCHS.get((variant, preset))
+    few, supervised = variant in FEW_LABELS, variant == "supervised"
+    if few and options.augment:
+        raise SystemExit(
+            f"`--augment` must be left out with --variant {variant}. Received: "
+            f"--augment {' '.join(options.augment)}."
+        )
+    run = recipe.start("aae", options, PRESETS)
+    model = run.resumed()
+    if model is None:
+        classes = (
+            {"num_classes": run.num_classes()} if few or supervised else {}
+        )
+        model = VARIANTS[variant].from_preset(
+            preset, input_shape=run.image_shape, **{**classes, **run.arguments}
+        )
+        if preset == "paper":
+            optimizers = sgd_with_step_decay(model, run.steps_per_epoch)
+        elif variant == "label_prior":
+            optimizers = adam_2d_codes(model.players)
+        elif variant == "clustering":
+            optimizers = sgd_for_adversaries(model.players)
+        else:
+            optimizers = adam(model.players)
+        model.compile(optimizers, jit_compile=run.jit_compile)
     model.summary()
-    if options.variant not in (*WITHOUT_LABELS, "supervised"):
-        x, labels = run.labelled("train", 60_000)
-        run.data = SomeLabels(
-            x,
-            labels,
+    if few:
+        train = data.partly_labeled(
+            *run.labeled("train", 60_000, model.value_range),
             options.num_labels,
-            2 * run.options.batch_size,
-            run.steps_per_epoch,
-            run.initial_epoch,
-            options.seed,
+            2 * run.batch_size,
+            steps_per_epoch=run.steps_per_epoch,
+            seed=options.seed,
+            start_step=run.start_step,
         )
-    run.fit(model, columns=10, num=100)
-    test, test_labels = run.labelled("test", 10_000)
-    results = {}
-    if options.variant == "unsupervised":
-        results |= compared(run, model, build, test)
-    elif hasattr(model, "classify"):
-        counted, counted_labels = test, test_labels
-        if options.variant == "clustering":
-            # Some of the test examples name the clusters, the others count.
-            model.label_clusters(*run.labelled("test[:20%]", 10_000))
-            counted, counted_labels = run.labelled("test[20%:]", 10_000)
-        wrong = model.classify(counted) != counted_labels
-        results["classification_error"] = 100.0 * float(np.mean(wrong))
-    results["squared_error"] = common.squared_error(
-        test,
-        model.reconstruct(test, test_labels)
-        if supervised
-        else model.reconstruct(test),
+    else:
+        train = data.pipeline(
+            run.load("train"),
+            run.batch_size,
+            features=("image", "label") if supervised else "image",
+            value_range=model.value_range,
+            **run.order,
+        )
+    model.fit(
+        train.dataset,
+        steps_per_epoch=run.steps_per_epoch,
+        epochs=run.epochs,
+        initial_epoch=run.initial_epoch,
+        callbacks=[
+            callbacks.SampleGrid(run.folder / "samples", num=100, columns=10),
+            *run.callbacks(),
+        ],
     )
+    test, labels = run.images("test", value_range=model.value_range), None
+    if run.has_labels:
+        test, labels = run.labeled("test", value_range=model.value_range)
+    errors = model.reconstruction_error(
+        test, labels=labels if supervised else None
+    )
+    report = {"squared_error": errors.mean()}
+    if few and variant != "label_prior":
+        wrong = (model.classify(test) != labels).mean()
+        report["classification_error"] = 100.0 * wrong
     codes = model.encode(test)
-    if not isinstance(codes, tuple | list) and codes.shape[1] == 2:
-        callbacks.save_scatter(run.folder / "codes.png", codes, test_labels)
-    run.finish(model, results)
-
-
-def paper_preset(options):
-    """The paper's preset, for the variant and the steps of an epoch."""
-    preset = PRESETS["paper"]
-    batch_size = options.batch_size or preset.batch_size
-    return dataclasses.replace(
-        preset,
-        epochs=5000 if options.variant == "semi_supervised" else preset.epochs,
-        optimizer=functools.partial(
-            falling_descent,
-            rates=getattr(keras_gen, CLASSES[options.variant]).rates,
-            steps=options.steps_per_epoch or 60_000 // batch_size,
-        ),
-    )
-
-
-def compared(run, model, build, test):
-    """The codes against the prior, with the adversary and without it."""
-    print("The same networks without the adversary:")
-    optimizers = run.preset.optimizer(model.players, adversary=False)
-    plain = run.control(build, optimizers)
-    prior = keras.ops.convert_to_numpy(model.prior.sample(5000, seed=1))
-    results = {}
-    for name, trained in (("", model), ("plain_", plain)):
-        codes = trained.encode(test[:5000])
-        results[f"{name}discrepancy"] = metrics.maximum_mean_discrepancy(
-            codes, prior, std=float(prior.std())
-        )
-        results[f"{name}code_std"] = float(codes.std())
-        results[f"{name}squared_error"] = common.squared_error(
-            test, trained.reconstruct(test)
-        )
-    return results
+    if codes.shape[1] == 2 and run.has_labels:
+        pictures.save_scatter(run.folder / "codes.png", codes, labels)
+    run.finish(model, report)
 
 
 if __name__ == "__main__":
-    main(common.parse(Options))
+    recipe.cli(main, VARIANTS, Options)

@@ -9,106 +9,76 @@ presets train ReLU layers at once.
 
 import dataclasses
 
-import common
+import numpy as np
+
+import _recipe as recipe
 import keras_gen
-from keras_gen import callbacks, metrics
+from keras_gen import callbacks, data, pictures
 
 PRESETS = {
-    "smoke": common.Preset(
-        epochs=2,
-        steps_per_epoch=30,
-        batch_size=50,
-        model={
-            "hidden_units": (64, 32),
-            "latent_dim": 10,
-            "activation": "relu",
-        },
-    ),
-    "small": common.Preset(
-        epochs=4,
-        steps_per_epoch=469,
-        batch_size=128,
-        model={
-            "hidden_units": (512, 256),
-            "latent_dim": 30,
-            "activation": "relu",
-        },
-    ),
-    "paper": common.Preset(
-        epochs=200, batch_size=1000, model={}, dataset="mnist"
-    ),
+    "smoke": recipe.Preset(epochs=2, steps_per_epoch=30, batch_size=50),
+    "small": recipe.Preset(epochs=4, steps_per_epoch=469, batch_size=128),
+    "paper": recipe.Preset(epochs=200, batch_size=1000, dataset="mnist"),
 }
 
 
 @dataclasses.dataclass
-class Options(common.Options):
+class Options(recipe.Options):
     """Trains a deep autoencoder."""
 
-    latent_dim: int | None = None
-    """The size of the code; 2 for a picture of the plane."""
-    architecture: str = "mlp"
-    """mlp (the paper's) or conv."""
     pretrain_epochs: int | None = None
     """Epochs of each layer's Boltzmann machine. The layers are then logistic.
     Defaults to the paper's 50 for its preset, to 0 for the others."""
 
 
-def main(options: Options) -> None:
-    run = common.Run("ae", options, PRESETS)
-    pretrain_epochs = options.pretrain_epochs
-    if pretrain_epochs is None:
-        pretrain_epochs = 50 if options.preset == "paper" else 0
-
-    def build(**settings):
-        if options.latent_dim is not None:
-            settings["latent_dim"] = options.latent_dim
-        if pretrain_epochs:
-            settings["activation"] = "sigmoid"
-        return keras_gen.AE(
-            run.image_shape, architecture=options.architecture, **settings
+def main(options):
+    run = recipe.start("ae", options, PRESETS)
+    test = run.images("test")
+    report = {}
+    model = run.resumed()
+    if model is None:
+        epochs = options.pretrain_epochs
+        if epochs is None:
+            epochs = 50 if options.preset == "paper" else 0
+        logistic = {"activation": "sigmoid"} if epochs else {}
+        model = keras_gen.AE.from_preset(
+            options.preset,
+            input_shape=run.image_shape,
+            **{**logistic, **run.arguments},
         )
-
-    model = run.model(build)
+        model.compile(jit_compile=run.jit_compile)
+        if epochs:
+            machines = model.pretrain(
+                run.images("train", 60_000), epochs=epochs
+            )
+            vectors = test.reshape(len(test), -1)
+            errors = machines[0].reconstruction_error(vectors)
+            report["first_machine_squared_error"] = errors.mean()
+            errors = model.reconstruction_error(test)
+            report["unrolled_squared_error"] = errors.mean()
     model.summary()
-    test = run.images("test", 10_000)
-    results = {}
-    if pretrain_epochs and not run.initial_epoch:
-        machines = model.pretrain(
-            run.images("train", 60_000), epochs=pretrain_epochs
-        )
-        results["first_machine_squared_error"] = common.squared_error(
-            test.reshape(len(test), -1),
-            machines[0].reconstruct(test.reshape(len(test), -1)),
-        )
-        results["unrolled_squared_error"] = common.squared_error(
-            test, model.reconstruct(test)
-        )
-    shown = test[:30]
-    run.fit(
-        model,
-        sampler=lambda model: common.interleaved(
-            shown, model.reconstruct(shown)
-        ),
-        columns=10,
+    train = data.pipeline(run.load("train"), run.batch_size, **run.order)
+    model.fit(
+        train.dataset,
+        steps_per_epoch=run.steps_per_epoch,
+        epochs=run.epochs,
+        initial_epoch=run.initial_epoch,
+        callbacks=[
+            callbacks.Reconstructions(
+                run.folder / "reconstructions", test[:30], gif=True
+            ),
+            *run.callbacks(),
+        ],
     )
-    results["squared_error"] = common.squared_error(
-        test, model.reconstruct(test)
-    )
-    results["pca_squared_error"] = metrics.pca_reconstruction_error(
-        run.images("train", 60_000), test, model.latent_dim
-    )
-    lines = model.interpolate(test[:10], test[10:20], steps=10)
-    callbacks.save_image(
-        run.folder / "interpolations.png",
-        callbacks.image_grid(lines.reshape(-1, *run.image_shape), columns=10),
-    )
-    if model.latent_dim == 2:
-        x, labels = run.labelled("test", 5000)
-        callbacks.save_scatter(
-            run.folder / "codes.png", model.encode(x), labels
-        )
-    run.finish(model, results)
+    lines = model.interpolate(test[:10], np.roll(test[:10], 1, axis=0))
+    grid = pictures.image_grid(lines.reshape(-1, *run.image_shape), columns=10)
+    pictures.save_image(run.folder / "interpolations.png", grid)
+    if model.latent_dim == 2 and run.has_labels:
+        x, labels = run.labeled("test", 5000)
+        pictures.save_scatter(run.folder / "codes.png", model.encode(x), labels)
+    report["squared_error"] = model.reconstruction_error(test).mean()
+    run.finish(model, report)
 
 
 if __name__ == "__main__":
-    main(common.parse(Options))
+    recipe.cli(main, keras_gen.AE, Options)

@@ -1,133 +1,90 @@
-"""Trains a denoising autoencoder, and the autoencoder without noise.
+"""Trains a denoising autoencoder.
 
     KERAS_BACKEND=jax python recipes/dae.py
-    KERAS_BACKEND=jax python recipes/dae.py --noise gaussian --noise-level 0.3
+    KERAS_BACKEND=jax python recipes/dae.py --model.noise gaussian
     KERAS_BACKEND=jax python recipes/dae.py --variant stacked
 
-Both see the same network and the same batches; the metrics are those of both
-on clean and on noisy test images. `stacked` is a classifier whose layers are
-first denoising autoencoders; its metrics are test errors in percent, with and
-without that pretraining.
+`stacked` is a classifier whose layers are first denoising autoencoders; its
+metric is the error on the test images, in percent.
 """
 
 import dataclasses
-from typing import Literal
 
 import keras
+import numpy as np
 
-import common
+import _recipe as recipe
+import _stacked as stacked
 import keras_gen
-import stacked
+from keras_gen import callbacks, data
 
+VARIANTS = {"single": keras_gen.DAE, "stacked": keras_gen.StackedDAE}
 PRESETS = {
-    "smoke": common.Preset(
-        epochs=2,
-        steps_per_epoch=30,
-        batch_size=50,
-        model={"hidden_units": 64},
-        optimizer=lambda players: keras.optimizers.Adam(1e-3),
-    ),
-    "small": common.Preset(
-        epochs=5,
-        steps_per_epoch=600,
-        batch_size=100,
-        model={"hidden_units": 500},
-        optimizer=lambda players: keras.optimizers.Adam(1e-3),
-    ),
-    "paper": common.Preset(
-        epochs=100, batch_size=20, model={}, dataset="mnist"
-    ),
+    "smoke": recipe.Preset(epochs=2, steps_per_epoch=30, batch_size=50),
+    "small": recipe.Preset(epochs=5, steps_per_epoch=600, batch_size=100),
+    "paper": recipe.Preset(epochs=100, batch_size=20, dataset="mnist"),
 }
-STACKED = {
-    name: dataclasses.replace(PRESETS[name], model=model)
-    for name, model in {
-        "smoke": {"hidden_units": (64, 32), "noise_levels": 0.25},
-        "small": {"hidden_units": (500, 500), "noise_levels": 0.25},
-        "paper": {},
-    }.items()
-}
-# Epochs and optimizer of each layer's autoencoder.
-PRETRAINING = {
-    "smoke": (1, lambda: keras.optimizers.Adam(1e-3)),
-    "small": (5, lambda: keras.optimizers.Adam(1e-3)),
-    "paper": (15, lambda: keras.optimizers.SGD(1e-3)),
-}
+PRETRAIN_EPOCHS = {"smoke": 1, "small": 5, "paper": 15}
 
 
 @dataclasses.dataclass
-class Options(common.Options):
+class Options(recipe.Options):
     """Trains a denoising autoencoder."""
 
-    variant: Literal["single", "stacked"] = "single"
-    """single: one autoencoder. stacked: a classifier of several layers."""
-    noise: str = "masking"
-    """masking, salt_and_pepper, gaussian or dropout."""
-    noise_level: float | None = None
-    """The share of the pixels, or the standard deviation of gaussian noise.
-    Defaults to 0.25; in the paper's stack to 0.1, 0.2 and 0.3."""
     pretrain_epochs: int | None = None
     """Epochs of each layer's autoencoder in a stack."""
 
 
-def main(options: Options) -> None:
+def layer_optimizer(autoencoder, preset):
+    """The optimizer of a layer that is pretrained."""
+    if preset == "paper":
+        return keras.optimizers.SGD(1e-3)
+    return keras.optimizers.Adam(1e-3)
+
+
+def main(options):
+    run = recipe.start("dae", options, PRESETS)
+    paper = options.preset == "paper"
+    optimizer = None if paper else keras.optimizers.Adam(1e-3)
     if options.variant == "stacked":
-        stack(options)
-    else:
-        single(options)
-
-
-def stack(options):
-    run = common.Run("dae", options, STACKED, features=("image", "label"))
-
-    def build(**settings):
-        if options.noise_level is not None:
-            settings["noise_levels"] = options.noise_level
-        return keras_gen.StackedDAE(
-            run.image_shape, noise=options.noise, **settings
+        epochs = options.pretrain_epochs or PRETRAIN_EPOCHS[options.preset]
+        stacked.train(
+            run, keras_gen.StackedDAE, epochs, optimizer, layer_optimizer
         )
-
-    stacked.train(run, build, *PRETRAINING[options.preset])
-
-
-def single(options):
-    run = common.Run("dae", options, PRESETS)
-
-    level = 0.25 if options.noise_level is None else options.noise_level
-
-    def build(noise_level=level, **settings):
-        return keras_gen.DAE(
-            run.image_shape,
-            noise=options.noise,
-            noise_level=noise_level,
-            **settings,
+        return
+    model = run.resumed()
+    if model is None:
+        model = keras_gen.DAE.from_preset(
+            options.preset, input_shape=run.image_shape, **run.arguments
         )
-
-    model = run.model(build)
+        model.compile(optimizer, jit_compile=run.jit_compile)
     model.summary()
-    test = run.images("test", 10_000)
-    noisy = build(seed=1).corrupt(test)
-    shown, unclear = test[:30], noisy[:30]
-    run.fit(
-        model,
-        sampler=lambda model: common.interleaved(
-            shown, unclear, model.denoise(unclear)
-        ),
-        columns=10,
+    train = data.pipeline(run.load("train"), run.batch_size, **run.order)
+    test = run.images("test")
+    # By a model of another seed, as pictures must not change the training.
+    noisy = keras_gen.DAE.from_config(
+        {**model.get_config(), "seed": 1}
+    ).corrupt(test)
+    model.fit(
+        train.dataset,
+        steps_per_epoch=run.steps_per_epoch,
+        epochs=run.epochs,
+        initial_epoch=run.initial_epoch,
+        callbacks=[
+            callbacks.Reconstructions(
+                run.folder / "reconstructions", noisy[:30], gif=True
+            ),
+            *run.callbacks(),
+        ],
     )
-    print("The same network without noise:")
-    plain = run.control(lambda **settings: build(noise_level=0.0, **settings))
-    results = {"noisy_squared_error": common.squared_error(test, noisy)}
-    for name, trained in (("", model), ("plain_", plain)):
-        results[f"{name}squared_error"] = common.squared_error(
-            test, trained.reconstruct(test)
-        )
-        results[f"{name}denoised_squared_error"] = common.squared_error(
-            test, trained.denoise(noisy)
-        )
-        results[f"{name}probe_error"] = common.probe_error(run, trained.encode)
-    common.save_features(run, model)
-    run.finish(model, results)
+    run.save_filters(model)
+    errors = np.square(model.denoise(noisy) - test).reshape(len(test), -1)
+    report = {
+        "squared_error": model.reconstruction_error(test).mean(),
+        "denoised_squared_error": errors.sum(axis=1).mean(),
+    }
+    run.finish(model, report)
 
 
 if __name__ == "__main__":
-    main(common.parse(Options))
+    recipe.cli(main, VARIANTS, Options)

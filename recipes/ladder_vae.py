@@ -3,73 +3,68 @@
     KERAS_BACKEND=jax python recipes/ladder_vae.py
     KERAS_BACKEND=jax python recipes/ladder_vae.py --preset paper --data-dir D
 
-Images are binarised anew at each use. The weight of the divergence rises over
-the first epochs; the last metric lists how much each layer is used.
+Each use of an image binarizes it, with its brightness as the probability. KL
+warm-up takes the first epochs. The last metric is the KL divergence of each
+layer, which is near 0 if the layer is unused.
 """
 
 import dataclasses
 
-import common
+import _recipe as recipe
 import keras_gen
-from keras_gen import callbacks
-from likelihoods import likelihoods
+from keras_gen import callbacks, data
 
 PRESETS = {
-    "smoke": common.Preset(
-        epochs=2,
-        steps_per_epoch=20,
-        batch_size=100,
-        model={
-            "latent_dims": (8, 4),
-            "hidden_dims": (64, 32),
-            "warmup_epochs": 1,
-        },
-        test_examples=100,
-        importance_samples=10,
-    ),
-    "small": common.Preset(
-        epochs=10,
-        steps_per_epoch=600,
-        batch_size=100,
-        model={
-            "latent_dims": (32, 16, 8),
-            "hidden_dims": (256, 128, 64),
-            "warmup_epochs": 3,
-        },
-    ),
-    "paper": common.Preset(
-        epochs=2000, batch_size=256, model={}, dataset="mnist"
-    ),
+    "smoke": recipe.Preset(epochs=2, steps_per_epoch=20, batch_size=100),
+    "small": recipe.Preset(epochs=10, steps_per_epoch=600, batch_size=100),
+    "paper": recipe.Preset(epochs=2000, batch_size=256, dataset="mnist"),
 }
 
 
 @dataclasses.dataclass
-class Options(common.Options):
-    """Trains a ladder variational autoencoder on binarised images."""
+class Options(recipe.Options):
+    """Trains a ladder variational autoencoder."""
 
     importance_samples: int | None = None
-    """Draws for the importance-weighted likelihood. Defaults to 100, and to
-    10 for the smoke preset."""
+    """Draws for the importance-weighted bound on the test images."""
 
 
-def main(options: Options) -> None:
-    run = common.Run("ladder_vae", options, PRESETS, binarize="dynamic")
-    model = run.model(
-        lambda **settings: keras_gen.LadderVAE(run.image_shape, **settings)
-    )
+def main(options):
+    run = recipe.start("ladder_vae", options, PRESETS)
+    model = run.resumed()
+    if model is None:
+        model = keras_gen.LadderVAE.from_preset(
+            options.preset, input_shape=run.image_shape, **run.arguments
+        )
+        model.compile(jit_compile=run.jit_compile)
     model.summary()
-    examples = run.images("test", 16)
-    pictures = [
-        callbacks.Reconstructions(run.folder / "reconstructions", examples)
-    ]
-    run.fit(model, pictures)
-    results = likelihoods(run, model, options.importance_samples)
-    some = run.images("test", min(1000, run.preset.test_examples))
-    divergences = model.layer_divergences(some)
-    results["layer_divergences"] = [float(value) for value in divergences]
+    train = data.pipeline(
+        run.load("train"),
+        run.batch_size,
+        value_range=model.value_range,
+        binarize="dynamic",
+        **run.order,
+    )
+    test = run.images("test")
+    model.fit(
+        train.dataset,
+        steps_per_epoch=run.steps_per_epoch,
+        epochs=run.epochs,
+        initial_epoch=run.initial_epoch,
+        callbacks=[
+            callbacks.SampleGrid(run.folder / "samples"),
+            callbacks.Reconstructions(
+                run.folder / "reconstructions", test[:16]
+            ),
+            *run.callbacks(),
+        ],
+    )
+    report = recipe.likelihoods(run, model, test)
+    divergences = model.layer_divergences(test[:1000])
+    report["layer_divergences"] = divergences.tolist()
     print("KL divergence of each layer, the lowest first:", divergences)
-    run.finish(model, results)
+    run.finish(model, report)
 
 
 if __name__ == "__main__":
-    main(common.parse(Options))
+    recipe.cli(main, keras_gen.LadderVAE, Options)

@@ -4,132 +4,90 @@
     KERAS_BACKEND=jax python recipes/wgan_gp.py --preset paper
 
 The small preset takes ten minutes on two cores with TensorFlow, whose
-convolutions are several times as fast there as those of JAX.
-
-The paper's run is the ResNet on CIFAR-10, whose learning rate falls to zero
-over 100,000 generator updates, on dequantised images; `--num-classes 10` makes
-it conditional. A
-training step is one generator update and the critic updates before it.
+convolutions are several times as fast there as those of JAX. The paper's run
+is the ResNet on CIFAR-10, on dequantized images; `--model.num-classes 10` makes
+it conditional. Learning rates decay linearly over the run. A training step
+is one generator update and the critic updates before it.
 """
-
-import dataclasses
-import functools
 
 import keras
 
-import common
+import _recipe as recipe
 import keras_gen
-
-
-def falling(rate, updates, beta_1, end=0.0):
-    """Adam whose rate falls in a straight line, for one player."""
-    return keras.optimizers.Adam(
-        keras.optimizers.schedules.PolynomialDecay(rate, updates, end),
-        beta_1=beta_1,
-        beta_2=0.9,
-    )
-
-
-def paper_optimizers(players, steps):
-    return {
-        "critic": falling(2e-4, 5 * steps, 0.0),
-        "generator": falling(2e-4, steps, 0.0),
-    }
-
-
-def quick_optimizers(players, steps):
-    """For few steps of two critic updates: higher than the paper's 1e-4.
-
-    The momentum is that of the paper's code for MNIST.
-    """
-    return {
-        "critic": falling(3e-3, 2 * steps, 0.5, 3e-5),
-        "generator": falling(3e-3, steps, 0.5, 3e-5),
-    }
-
-
-def for_length(preset, options):
-    """The preset, with rates that fall over all steps of the run."""
-    if preset.optimizer is None:
-        return preset
-    epochs = options.epochs or preset.epochs
-    steps = epochs * (options.steps_per_epoch or preset.steps_per_epoch)
-    optimizer = functools.partial(preset.optimizer, steps=steps)
-    return dataclasses.replace(preset, optimizer=optimizer)
-
+from keras_gen import callbacks, data, metrics
 
 PRESETS = {
-    "smoke": common.Preset(
-        epochs=2,
-        steps_per_epoch=8,
-        batch_size=16,
-        model={"architecture": "conv", "width": 8},
-        num_samples=500,
-        classifier_epochs=2,
-    ),
-    "small": common.Preset(
-        epochs=10,
-        steps_per_epoch=620,
-        batch_size=50,
-        model={"architecture": "conv", "width": 24, "critic_steps": 2},
-        optimizer=quick_optimizers,
-        num_samples=5000,
-    ),
-    "paper": common.Preset(
+    "smoke": recipe.Preset(epochs=2, steps_per_epoch=8, batch_size=16),
+    "small": recipe.Preset(epochs=10, steps_per_epoch=620, batch_size=50),
+    "paper": recipe.Preset(
         epochs=100,
         steps_per_epoch=1000,
         batch_size=64,
-        model={"architecture": "resnet", "generator_batch_factor": 2},
         dataset="cifar10",
         image_size=32,
-        optimizer=paper_optimizers,
-        num_samples=50_000,
     ),
 }
 
 
-@dataclasses.dataclass
-class Options(common.Options):
-    """Trains a Wasserstein GAN with gradient penalty."""
+def adam_with_linear_decay(preset, updates):
+    """The paper's, or for few steps higher rates than its 1e-4."""
+    rate, end, beta_1 = (3e-3, 3e-5, 0.5)
+    if preset == "paper":
+        rate, end, beta_1 = (2e-4, 0.0, 0.0)
+    decay = keras.optimizers.schedules.PolynomialDecay(rate, updates, end)
+    return keras.optimizers.Adam(decay, beta_1=beta_1, beta_2=0.9)
 
-    num_classes: int | None = None
-    """Train with labels of so many classes (ResNet only)."""
 
-
-def main(options: Options) -> None:
-    conv = PRESETS[options.preset].model["architecture"] == "conv"
-    if conv and options.num_classes:
-        raise SystemExit(
-            "Classes are for the ResNet. Received: --num-classes "
-            f"{options.num_classes} --preset {options.preset}. Add --preset "
-            "paper."
+def main(options):
+    run = recipe.start("wgan_gp", options, PRESETS)
+    model = run.resumed()
+    if model is None:
+        model = keras_gen.WGANGP.from_preset(
+            options.preset, input_shape=run.image_shape, **run.arguments
         )
-    value_range = (0.0, 1.0) if conv else (-1.0, 1.0)
-    preset = for_length(PRESETS[options.preset], options)
-    run = common.Run(
-        "wgan_gp",
-        options,
-        {options.preset: preset},
-        updates=preset.model.get("critic_steps", 5),
-        dequantize=not conv,
-        value_range=value_range,
-        features=("image", "label") if options.num_classes else ("image",),
-    )
-    model = run.model(
-        lambda **settings: keras_gen.WGANGP(
-            run.image_shape,
-            num_classes=options.num_classes,
-            **settings,
+        updates = {
+            "critic": run.total_steps * model.critic_steps,
+            "generator": run.total_steps,
+        }
+        model.compile(
+            {
+                player: adam_with_linear_decay(options.preset, count)
+                for player, count in updates.items()
+            },
+            jit_compile=run.jit_compile,
         )
-    )
     model.summary()
-    run.fit(model, value_range=value_range)
-    logs = keras_gen.callbacks.read_progress(run.checkpoint).logs
-    results = run.digit_metrics(model)
-    results["gradient_norm"] = logs["gradient_norm"]
-    results["wasserstein_estimate"] = logs["wasserstein_estimate"]
-    run.finish(model, results)
+    train = data.pipeline(
+        run.load("train"),
+        run.batch_size * model.critic_steps,
+        features=("image", "label") if model.condition else "image",
+        value_range=model.value_range,
+        dequantize=options.preset == "paper",
+        **run.order,
+    )
+    model.fit(
+        train.dataset,
+        steps_per_epoch=run.steps_per_epoch,
+        epochs=run.epochs,
+        initial_epoch=run.initial_epoch,
+        callbacks=[
+            callbacks.SampleGrid(run.folder / "samples"),
+            *run.callbacks(),
+        ],
+    )
+    logs = callbacks.read_progress(run.checkpoint).logs
+    report = {
+        name: logs[name] for name in ("gradient_norm", "wasserstein_estimate")
+    }
+    if run.has_digits:
+        report |= metrics.evaluate_generator(
+            model,
+            run.images("test", value_range=model.value_range),
+            run.classifier(),
+            num_samples=run.num_samples,
+        )
+    run.finish(model, report)
 
 
 if __name__ == "__main__":
-    main(common.parse(Options))
+    recipe.cli(main, keras_gen.WGANGP)

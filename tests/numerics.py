@@ -7,7 +7,8 @@ import numpy as np
 from keras import ops
 from keras.src.backend.common import dtypes
 
-from keras_gen.engine import backend
+from keras_gen import backend
+from keras_gen.backend.scope import Scope
 
 
 @contextlib.contextmanager
@@ -40,12 +41,54 @@ def array(x):
 
 
 def tensor(x):
-    return ops.convert_to_tensor(np.asarray(x, keras.config.floatx()))
+    x = np.asarray(x)
+    return ops.convert_to_tensor(
+        x if x.dtype.kind == "i" else x.astype(keras.config.floatx())
+    )
+
+
+def one_program(fn, variables=()):
+    """`fn`, on JAX compiled as a whole.
+
+    Otherwise each of its operations would be compiled. Variables whose values
+    differ between its calls have to be named; those that it assigns are
+    assigned after it.
+    """
+    if keras.backend.backend() != "jax":
+        return fn
+    import jax
+
+    changed = []
+
+    @jax.jit
+    def pure(values, args):
+        with Scope(list(zip(variables, values, strict=True))) as scope:
+            result = fn(*args)
+        changed[:], values = scope.changes()
+        return result, values
+
+    def run(*args):
+        result, values = pure([v.value for v in variables], args)
+        for variable, value in zip(changed, values, strict=True):
+            variable.assign(value)
+        return result
+
+    return run
+
+
+def run_as_programs(monkeypatch, *models):
+    """Compiles the inference of models as a whole, on JAX."""
+    for model in models:
+
+        def run(fn, *arrays, run_batched=model.run_batched, **options):
+            return run_batched(one_program(fn), *arrays, **options)
+
+        monkeypatch.setattr(model, "run_batched", run)
 
 
 def gradient(fn, x):
     """Derivative of `sum(fn(x))` at the array `x`."""
-    return array(backend.gradient(fn, tensor(x)))
+    return array(one_program(lambda x: backend.gradient(fn, x))(tensor(x)))
 
 
 def loss_and_gradients(loss_fn, variables):
@@ -55,7 +98,10 @@ def loss_and_gradients(loss_fn, variables):
         loss = loss_fn()
         return loss, loss
 
-    loss, gradients = backend.differentiate(objective, list(variables))
+    variables = list(variables)
+    loss, gradients = one_program(
+        lambda: backend.differentiate(objective, variables)
+    )()
     return float(array(loss)), [array(gradient) for gradient in gradients]
 
 
@@ -77,6 +123,7 @@ def check_directions(loss_fn, variables, gradients, step=1e-5, rtol=1e-5):
     Each moves all variables at once.
     """
     rng = np.random.default_rng(2)
+    loss_fn = one_program(loss_fn, variables)
     values = [array(variable).copy() for variable in variables]
     for _ in range(3):
         direction = [rng.normal(size=value.shape) for value in values]
@@ -97,25 +144,28 @@ def check_directions(loss_fn, variables, gradients, step=1e-5, rtol=1e-5):
         variable.assign(value)
 
 
-def training_logs(model, x):
+def training_logs(model, x, y=None):
     """What a training step would log, its losses without their gradients."""
-    model.reset_metrics()
 
-    def evaluate(player, loss_fn):
-        model.log(**{model.loss_names[player]: loss_fn()})
+    def losses(batch):
+        for player, name in model.loss_names.items():
+            model.log(**{name: model.player_loss(player, batch, training=True)})
 
-    model.minimize, minimize = evaluate, model.minimize
-    try:
-        logs = model.run_step(model.training_step, (tensor(x),))
-    finally:
-        model.minimize = minimize
-    return {name: float(array(value)) for name, value in logs.items()}
+    return logs_of(model, losses, x, y)
 
 
-def evaluation_logs(model, x):
+def evaluation_logs(model, x, y=None):
     """What an evaluation step logs."""
+    return logs_of(model, model.evaluation_step, x, y)
+
+
+def logs_of(model, step, x, y=None):
+    """What a step logs, uncompiled."""
+    if not model.compiled:
+        model.compile("sgd")
     model.reset_metrics()
-    logs = model.run_step(model.evaluation_step, (tensor(x),))
+    one_program(lambda: step(model.prepared((x, y))))()
+    logs = model.get_metrics_result()
     return {name: float(array(value)) for name, value in logs.items()}
 
 
@@ -143,6 +193,6 @@ def fix_noise(monkeypatch, module, values):
 
     def normal(shape, seed, dtype=None):
         assert tuple(int(size) for size in shape) == values.shape
-        return tensor(values)
+        return tensor(values.astype("float32"))
 
     monkeypatch.setattr(module.noise, "normal", normal)

@@ -6,7 +6,7 @@ import pytest
 
 @pytest.fixture(scope="package", autouse=True)
 def quick_compilation(tmp_path_factory):
-    """On JAX: tiny programs, compiled without optimisation and only once.
+    """On JAX: tiny programs, compiled without optimization and only once.
 
     The tests build the same model many times. Each is a new program to JAX,
     but one that a cache on disk knows.
@@ -19,7 +19,9 @@ def quick_compilation(tmp_path_factory):
 
     options = {
         "jax_disable_most_optimizations": True,
-        "jax_compilation_cache_dir": str(tmp_path_factory.mktemp("jax")),
+        "jax_compilation_cache_dir": str(
+            tmp_path_factory.getbasetemp() / "jax"
+        ),
         "jax_persistent_cache_min_compile_time_secs": 0.0,
         "jax_persistent_cache_min_entry_size_bytes": -1,
     }

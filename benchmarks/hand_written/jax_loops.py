@@ -31,7 +31,7 @@ def conv_transpose(x, kernel, bias=None):
 
 
 def batch_norm(x, scale, offset, mean, variance):
-    """The normalised batch, and the moving statistics after it."""
+    """The normalized batch, and the moving statistics after it."""
     axes = tuple(range(x.ndim - 1))
     batch_mean = jnp.mean(x, axes)
     batch_variance = jnp.mean(jnp.square(x - batch_mean), axes)

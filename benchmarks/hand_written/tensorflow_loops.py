@@ -20,7 +20,7 @@ def conv_transpose(x, kernel, bias=None):
 
 
 def batch_norm(x, scale, offset, mean, variance):
-    """Normalises by the batch and moves the running statistics."""
+    """Normalizes by the batch and moves the running statistics."""
     shape = x.shape
     if len(shape) == 2:
         x = x[:, None, None, :]

@@ -1,4 +1,8 @@
-"""Callbacks: pictures of what a model learns, checkpoints, a history."""
+"""Callbacks: pictures of what a model learns, metrics, checkpoints, a history.
+
+Checkpoints and the history make a run that can be resumed after a kill; see
+`Checkpoint`.
+"""
 
 from keras_gen.callbacks.checkpoint import (
     Checkpoint,
@@ -7,14 +11,12 @@ from keras_gen.callbacks.checkpoint import (
     read_progress,
 )
 from keras_gen.callbacks.epoch_pictures import EpochPictures
-from keras_gen.callbacks.images import image_grid, save_gif, save_image
 from keras_gen.callbacks.latent_traversal import (
     LatentTraversal,
     Reconstructions,
 )
 from keras_gen.callbacks.metric_evaluation import EvaluateMetrics
 from keras_gen.callbacks.sample_grid import SampleGrid
-from keras_gen.callbacks.scatter import save_scatter
 
 __all__ = [
     "Checkpoint",
@@ -25,9 +27,5 @@ __all__ = [
     "Progress",
     "Reconstructions",
     "SampleGrid",
-    "image_grid",
     "read_progress",
-    "save_gif",
-    "save_image",
-    "save_scatter",
 ]

@@ -5,7 +5,7 @@ A run is resumed with
 ```python
 path = "runs/dcgan/checkpoint.keras"
 initial_epoch = read_progress(path).epochs
-model = keras.saving.load_model(path) if initial_epoch else build_model()
+model = keras_gen.load_model(path) if initial_epoch else build_model()
 model.fit(
     dataset,
     epochs=100,
@@ -17,7 +17,7 @@ model.fit(
 )
 ```
 
-The checkpoint alone decides where training goes on; the history follows it.
+The checkpoint alone decides where training resumes; the history follows it.
 """
 
 import csv
@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from keras_gen.callbacks.files import atomic_path, remove_leftovers
+from keras_gen.files import atomic_path, remove_leftovers
 
 _PROGRESS = "training_progress.json"
 
@@ -41,8 +41,9 @@ class Progress(NamedTuple):
     """How far a checkpoint's training had come.
 
     Attributes:
-        epochs: Number of epochs done; the `initial_epoch` to go on with.
-        logs: The logs of the last of these epochs, name to float.
+        epochs: Integer. The number of epochs done: the `initial_epoch` to
+            resume with.
+        logs: Dict from names to floats. The logs of the last of these epochs.
     """
 
     epochs: int
@@ -53,7 +54,7 @@ def read_progress(path: str | os.PathLike) -> Progress:
     """Reads from a checkpoint how far training had come.
 
     Args:
-        path: A file written by `Checkpoint`.
+        path: String or path. A file written by `Checkpoint`.
 
     Returns:
         A `Progress`; with 0 epochs if there is no such file.
@@ -75,9 +76,10 @@ def read_progress(path: str | os.PathLike) -> Progress:
             content = json.loads(archive.read(_PROGRESS))
     except (KeyError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{path} does not say how many epochs it was trained for, so it "
-            "was not written by `keras_gen.callbacks.Checkpoint`. To go on "
-            "from it, load it and pass `initial_epoch` yourself."
+            "`path` must be a file written by "
+            f"`keras_gen.callbacks.Checkpoint`. Received: path={path}, which "
+            "does not hold the number of its epochs. To resume from it, load "
+            "it and pass `initial_epoch` yourself."
         ) from error
     return Progress(epochs=content["epochs"], logs=content["logs"])
 
@@ -85,16 +87,19 @@ def read_progress(path: str | os.PathLike) -> Progress:
 class Checkpoint(keras.callbacks.Callback):
     """Saves the whole model at the end of epochs, safe against being killed.
 
-    The model is written to a temporary file in the same folder, which takes
-    the place of the old checkpoint once it is on the disk: whenever the
-    process dies, a whole checkpoint is there. The number of epochs done lies
-    within the same file, see `read_progress`, so it cannot disagree with the
-    weights. If the last epoch falls between two checkpoints it is saved when
+    The model is written to a temporary file in the same folder, which
+    replaces the old checkpoint once it is on the disk: whenever the process
+    dies, a whole checkpoint is there. The number of epochs done is part of
+    the same file, see `read_progress`, so it cannot disagree with the
+    weights. If the last epoch falls between two checkpoints, it is saved when
     training ends.
 
+    `keras_gen.load_model` loads the file.
+
     Args:
-        path: The file, ending in `.keras`; its folder is made if needed.
-        every: Number of epochs between checkpoints.
+        path: String or path. The file, ending in `.keras`; its folder is made
+            if needed.
+        every: Integer. The number of epochs between checkpoints.
 
     Raises:
         ValueError: If the path does not end in `.keras`, or `every` is below
@@ -113,10 +118,12 @@ class Checkpoint(keras.callbacks.Callback):
         self.path = Path(path)
         if self.path.suffix != ".keras":
             raise ValueError(
-                f"Expected a path ending in .keras, received {path}."
+                f"`path` must end in .keras. Received: path={path}."
             )
         if every < 1:
-            raise ValueError(f"`every` must be at least 1, received {every}.")
+            raise ValueError(
+                f"`every` must be at least 1. Received: every={every}."
+            )
         self.every = every
         self._unsaved = None
 
@@ -145,22 +152,22 @@ class HistoryCSV(keras.callbacks.Callback):
     """Writes the logs of every epoch as a row of a CSV file.
 
     The first column, `epoch`, counts from 0 as `fit` does; the others are the
-    logs in the order of their first appearance, which never changes. Numbers
+    logs in the order of their first appearance, which never changes. Values
     are written with all their digits. The file is replaced as a whole, so
     that it is never half written.
 
-    When a run goes on at `initial_epoch`, rows of this and later epochs are
+    When a run resumes from `initial_epoch`, rows of this and later epochs are
     dropped: the run was killed after it had written them and before their
-    checkpoint, and does these epochs again. If it was killed the other way
-    round, with the checkpoint written and the row of its epoch not, the row
-    is taken from the checkpoint.
+    checkpoint, and repeats these epochs. If it was killed between the
+    checkpoint and the row of its epoch, the row is taken from the checkpoint.
 
     Args:
-        path: The file, such as `"history.csv"`; its folder is made if needed.
-        initial_epoch: The first epoch of this run, as given to `fit`. 0
-            starts a new file.
-        checkpoint: Path of the run's `Checkpoint`, for the case of a missing
-            last row.
+        path: String or path. The file, such as `"history.csv"`; its folder is
+            made if needed.
+        initial_epoch: Integer. The first epoch of this run, as given to
+            `fit`. 0 starts a new file.
+        checkpoint: String or path. The run's `Checkpoint`, from which a
+            missing last row is taken; defaults to none.
 
     Raises:
         ValueError: If `initial_epoch` is negative, or the existing file is
@@ -183,7 +190,8 @@ class HistoryCSV(keras.callbacks.Callback):
         super().__init__()
         if initial_epoch < 0:
             raise ValueError(
-                f"`initial_epoch` must be at least 0, received {initial_epoch}."
+                "`initial_epoch` must not be negative. Received: "
+                f"initial_epoch={initial_epoch}."
             )
         self.path = Path(path)
         self.initial_epoch = initial_epoch
@@ -193,12 +201,12 @@ class HistoryCSV(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         remove_leftovers(self.path.parent, glob.escape(self.path.name))
-        # A second fit() with the same callback goes on with what it has.
+        # A second fit() with the same callback appends to what it has.
         if self._rows is None:
             self._rows = {}
             if self.initial_epoch > 0:
                 self._read()
-                self._mend()
+                self._restore_last_row()
             self._write()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -224,8 +232,9 @@ class HistoryCSV(keras.callbacks.Callback):
             columns = list(reader.fieldnames or [])
             if columns[:1] != ["epoch"]:
                 raise ValueError(
-                    f"{self.path} is not a history: its first column is not "
-                    f"'epoch' but {columns[:1]}. Choose another path."
+                    "`path` must be a history, whose first column is 'epoch'. "
+                    f"Received: path={self.path}, whose first column is "
+                    f"{columns[:1]}. Choose another path."
                 )
             self._columns = columns
             # Cells left empty were never logged in that epoch.
@@ -235,7 +244,7 @@ class HistoryCSV(keras.callbacks.Callback):
             }
         self._drop_from(self.initial_epoch)
 
-    def _mend(self):
+    def _restore_last_row(self):
         last = self.initial_epoch - 1
         if last in self._rows:
             return
@@ -247,7 +256,7 @@ class HistoryCSV(keras.callbacks.Callback):
         warnings.warn(
             f"{self.path} has no row for epoch {last}, the last before "
             f"initial_epoch={self.initial_epoch}; the history will have a "
-            "gap. Pass `checkpoint` to have the row taken from there.",
+            "gap. Pass `checkpoint` to take the row from there.",
             stacklevel=2,
         )
 

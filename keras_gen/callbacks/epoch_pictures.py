@@ -7,8 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_gen.callbacks.files import remove_leftovers
-from keras_gen.callbacks.images import save_gif, save_image
+from keras_gen.files import remove_leftovers
+from keras_gen.pictures import save_gif, save_image
 
 _NAME = re.compile(r"epoch_(\d{4,})\.png")
 
@@ -18,20 +18,24 @@ class EpochPictures(keras.callbacks.Callback):
 
     The number is that of epochs done. When training starts at some epoch, the
     pictures of this and later epochs, left by an interrupted or older run, are
-    removed, so that the folder always tells one story. The animation is made
-    from the pictures in the folder, so that a resumed run's shows the epochs
-    before the interruption too.
+    removed, so that the folder holds one run. The animation is made from the
+    pictures in the folder, so that a resumed run's shows the epochs before the
+    interruption too.
 
     Args:
-        directory: Folder of the pictures; made if needed.
-        every: Number of epochs between pictures.
-        gif: Path of an animation to write when training ends; True for
-            `default_gif` in the parent of `directory`, False for none.
+        directory: String or path. The folder of the pictures; made if needed.
+        every: Integer. The number of epochs between pictures.
+        gif: Boolean, string or path. An animation to write when training
+            ends: `True` for `default_gif` in the parent of `directory`,
+            `False` for none.
+
+    Raises:
+        ValueError: If `every` is below 1.
 
     Example:
 
     ```python
-    class Noise(EpochPictures):
+    class Noise(keras_gen.callbacks.EpochPictures):
         def draw(self):
             rng = np.random.default_rng(0)
             return rng.integers(256, size=(8, 8), dtype="uint8")
@@ -50,7 +54,9 @@ class EpochPictures(keras.callbacks.Callback):
     ):
         super().__init__()
         if every < 1:
-            raise ValueError(f"`every` must be at least 1, received {every}.")
+            raise ValueError(
+                f"`every` must be at least 1. Received: every={every}."
+            )
         self.directory = Path(directory)
         self.every = every
         if gif is True:
@@ -62,11 +68,11 @@ class EpochPictures(keras.callbacks.Callback):
         """Draws the picture of the current epoch from `self.model`.
 
         Returns:
-            A uint8 picture `(height, width[, channels])`.
+            uint8 array of shape `(height, width[, channels])`.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} must define `draw()`, returning a uint8 "
-            "picture."
+            f"{type(self).__name__} must define `draw()`, which returns a "
+            "uint8 picture."
         )
 
     def on_train_begin(self, logs=None):
@@ -102,3 +108,39 @@ class EpochPictures(keras.callbacks.Callback):
             if (match := _NAME.fullmatch(path.name))
         ]
         return sorted(found)
+
+
+def range_of(
+    model: keras.Model, value_range: tuple[float, float] | None
+) -> tuple[float, float]:
+    """The values of black and white in a model's images.
+
+    Args:
+        model: The model.
+        value_range: Pair of floats, or `None` for `model.value_range`.
+
+    Returns:
+        `value_range`, else the model's, else `(0.0, 1.0)`.
+    """
+    if value_range is None:
+        value_range = getattr(model, "value_range", None)
+    return (0.0, 1.0) if value_range is None else tuple(value_range)
+
+
+def require_method(model: keras.Model, name: str, hint: str) -> None:
+    """Raises unless a model has the method that a callback draws with.
+
+    Args:
+        model: The model.
+        name: String. The name of the method.
+        hint: String. A sentence: what to do about it.
+
+    Raises:
+        ValueError: If it has no such method.
+    """
+    if not hasattr(model, name):
+        raise ValueError(
+            f"`model` must have a `{name}` method to draw with. Received: "
+            f"model={type(model).__name__}, which has no `{name}` method. "
+            f"{hint}"
+        )

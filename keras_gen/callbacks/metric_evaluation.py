@@ -10,38 +10,37 @@ import numpy as np
 class EvaluateMetrics(keras.callbacks.Callback):
     """Computes metrics of the model at the end of epochs, among its logs.
 
-    Losses of adversaries say little about samples; this has what does, such
-    as a Fréchet distance, beside them in `fit`'s history and progress bar.
+    Losses of adversaries say little about samples; this adds what does, such
+    as a Fréchet distance, to `fit`'s history and progress bar.
 
     The callbacks of a list are called in its order, and see the metrics only
     if they come after this one: place it before `ModelCheckpoint`,
     `EarlyStopping`, `ReduceLROnPlateau`, `TensorBoard`, `Checkpoint` and
     `HistoryCSV`. Those that watch a metric need it in every epoch: with
-    `every` above 1, most of them warn and pass over the epochs between.
+    `every` above 1, most of them warn and skip the epochs between.
 
-    Besides every `every`-th epoch the last one is judged: at its end, if
+    Besides every `every`-th epoch the last one is evaluated: at its end, if
     `fit` reaches its `epochs` or a callback before this one has stopped the
-    training; otherwise when training ends, when the numbers are in
-    `history` alone.
+    training; otherwise when training ends, when the results are in `history`
+    alone.
 
     Args:
         metrics: Dict from names to functions of the model. A function returns
-            a number, logged under the given name, or a dict or `NamedTuple`,
-            whose numbers are logged as the given name, `_`, and their own.
-            What is no number in it (text, None, arrays) is left out. The
+            a scalar, logged under the given name, or a dict or `NamedTuple`,
+            whose scalars are logged as the given name, `_`, and their own.
+            What is no scalar in it (text, None, arrays) is left out. The
             functions should draw with fixed seeds, so that epochs compare.
-        every: Number of epochs between evaluations.
+        every: Integer. The number of epochs between evaluations.
 
     Attributes:
-        epoch: The epochs that were judged, counted from 0.
+        epoch: List of integers. The evaluated epochs, counted from 0.
         history: Dict from logged names to a list of floats, one for each of
-            these epochs. They go on over several calls of `fit`; an epoch
-            that is done again takes the place of the old one and of those
-            after it.
+            these epochs. They continue over several calls of `fit`; an epoch
+            that is repeated replaces the old one and those after it.
 
     Raises:
         ValueError: If there are no metrics, or `every` is below 1; while
-            training, if a result is no number or its name is in the logs
+            training, if a result is no scalar or its name is in the logs
             already. Errors, those raised by a metric too, name the metric.
 
     Example:
@@ -63,36 +62,41 @@ class EvaluateMetrics(keras.callbacks.Callback):
         super().__init__()
         self.metrics = dict(metrics)
         if not self.metrics:
-            raise ValueError("Expected at least one metric, received none.")
+            raise ValueError(
+                "`metrics` must hold at least one metric. Received: "
+                f"metrics={metrics!r}."
+            )
         for name, function in self.metrics.items():
             if not callable(function):
                 raise ValueError(
-                    f"The metric {name!r} must be a function of the model, "
-                    f"received {function!r}."
+                    f"The metric {name!r} must be a function of the model. "
+                    f"Received: {function!r}."
                 )
         if every < 1:
-            raise ValueError(f"`every` must be at least 1, received {every}.")
+            raise ValueError(
+                f"`every` must be at least 1. Received: every={every}."
+            )
         self.every = every
         self.epoch = []
         self.history = {}
-        self._unjudged = None
+        self._pending = None
 
     def on_train_begin(self, logs=None):
-        self._unjudged = None
+        self._pending = None
 
     def on_epoch_end(self, epoch, logs=None):
         done = epoch + 1
         last = done == self.params.get("epochs") or self.model.stop_training
         if done % self.every == 0 or last:
             self._evaluate(epoch, {} if logs is None else logs)
-            self._unjudged = None
+            self._pending = None
         else:
-            self._unjudged = epoch
+            self._pending = epoch
 
     def on_train_end(self, logs=None):
-        if self._unjudged is not None:
-            self._evaluate(self._unjudged, {})
-            self._unjudged = None
+        if self._pending is not None:
+            self._evaluate(self._pending, {})
+            self._pending = None
 
     def _evaluate(self, epoch, logs):
         values = {}
@@ -108,15 +112,16 @@ class EvaluateMetrics(keras.callbacks.Callback):
             for key, value in found.items():
                 if key in logs or key in values:
                     raise ValueError(
-                        f"The metric {name!r} would be logged as {key!r}, "
-                        "which is in the logs already. Give it another name."
+                        f"The metric {name!r} must have a unique name. "
+                        f"Received: {key!r}, which is in the logs already. "
+                        "Rename it."
                     )
                 values[key] = value
         logs.update(values)
         self._record(epoch, values)
 
     def _record(self, epoch, values):
-        kept = sum(judged < epoch for judged in self.epoch)
+        kept = sum(done < epoch for done in self.epoch)
         for column in self.history.values():
             del column[kept:]
         self.epoch = self.epoch[:kept] + [epoch]
@@ -128,32 +133,32 @@ class EvaluateMetrics(keras.callbacks.Callback):
 
 
 def _named_floats(name, result):
-    """The numbers in what a metric returned, by the names they are logged."""
+    """The scalars in what a metric returned, by the names they are logged."""
     if hasattr(result, "_asdict"):
         result = result._asdict()
     if isinstance(result, Mapping):
         found = {
-            f"{name}_{key}": number
+            f"{name}_{key}": scalar
             for key, value in result.items()
-            if (number := _to_float(value)) is not None
+            if (scalar := _to_float(value)) is not None
         }
         if not found:
             raise ValueError(
-                f"The metric {name!r} returned no numbers, only "
-                f"{list(result)}. Return at least one number."
+                f"The metric {name!r} must return at least one scalar. "
+                f"Received: only {list(result)}."
             )
         return found
-    number = _to_float(result)
-    if number is None:
+    scalar = _to_float(result)
+    if scalar is None:
         raise ValueError(
-            f"The metric {name!r} must return a number, or a dict or "
-            f"NamedTuple of numbers; received {result!r}."
+            f"The metric {name!r} must return a scalar, or a dict or "
+            f"NamedTuple of scalars. Received: {result!r}."
         )
-    return {name: number}
+    return {name: scalar}
 
 
 def _to_float(value):
-    """The value as a float, or None if it is no number."""
+    """The value as a float, or None if it is no scalar."""
     if keras.ops.is_tensor(value) or isinstance(value, keras.Variable):
         value = keras.ops.convert_to_numpy(value)
     elif not isinstance(value, int | float | np.generic | np.ndarray):

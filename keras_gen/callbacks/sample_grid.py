@@ -6,30 +6,38 @@ from typing import Any
 
 import numpy as np
 
-from keras_gen.callbacks.epoch_pictures import EpochPictures
-from keras_gen.callbacks.images import image_grid
+from keras_gen.callbacks.epoch_pictures import (
+    EpochPictures,
+    range_of,
+    require_method,
+)
+from keras_gen.pictures import image_grid
 
 
 class SampleGrid(EpochPictures):
     """Writes a grid of a generative model's samples at the end of epochs.
 
-    The samples are drawn with the same seed each time, so that the pictures
-    show the same latents as training goes on. Drawing with a seed leaves the
-    model's own random state alone: training goes on as if it had not happened.
+    The samples are drawn with the same seed each time, so that all pictures
+    show the same latents. Drawing with a seed leaves the model's random state
+    alone, and so does not change the training.
 
     Args:
-        directory: Folder of the pictures, named after the epochs done:
-            `epoch_0001.png`.
-        num: Number of samples in a grid.
-        every: Number of epochs between grids.
-        seed: Seed of the samples, an integer.
-        value_range: Values of black and white in the samples.
-        sampler: A callable `model -> images` used in place of
+        directory: String or path. The folder of the pictures, named after the
+            epochs done: `epoch_0001.png`.
+        num: Integer. The number of samples in a grid.
+        every: Integer. The number of epochs between grids.
+        seed: Integer. The seed of the samples.
+        value_range: Pair of floats. The values of black and white in the
+            samples; defaults to `model.value_range`, or to (0, 1) where the
+            model has none.
+        sampler: Callable `model -> images`, used in place of
             `model.sample(num, seed=seed)`, for models that need labels or
             other inputs. It should draw with a fixed seed.
-        gif: Path of an animation to write when training ends; True for
-            `samples.gif` in the parent of `directory`, False for none.
-        columns: Number of columns; by default as square a grid as can be.
+        gif: Boolean, string or path. An animation to write when training
+            ends: `True` for `samples.gif` in the parent of `directory`,
+            `False` for none.
+        columns: Integer. The number of columns; defaults to a grid as square
+            as possible.
 
     Raises:
         ValueError: If `num` or `every` is below 1.
@@ -50,14 +58,14 @@ class SampleGrid(EpochPictures):
         num: int = 64,
         every: int = 1,
         seed: int = 0,
-        value_range: tuple[float, float] = (0, 1),
+        value_range: tuple[float, float] | None = None,
         sampler: Callable[[Any], Any] | None = None,
         gif: bool | str | os.PathLike = True,
         columns: int | None = None,
     ):
         super().__init__(directory, every=every, gif=gif)
         if num < 1:
-            raise ValueError(f"`num` must be at least 1, received {num}.")
+            raise ValueError(f"`num` must be at least 1. Received: num={num}.")
         self.num = num
         self.seed = seed
         self.value_range = value_range
@@ -66,10 +74,11 @@ class SampleGrid(EpochPictures):
 
     def set_model(self, model):
         super().set_model(model)
-        if self.sampler is None and not hasattr(model, "sample"):
-            raise ValueError(
-                f"{type(model).__name__} has no `sample` method. Pass "
-                "`sampler`, a callable from the model to images."
+        if self.sampler is None:
+            require_method(
+                model,
+                "sample",
+                "Pass `sampler`, a callable from the model to images.",
             )
 
     def draw(self) -> np.ndarray:
@@ -78,5 +87,7 @@ class SampleGrid(EpochPictures):
         else:
             images = self.model.sample(self.num, seed=self.seed)
         return image_grid(
-            images, columns=self.columns, value_range=self.value_range
+            images,
+            columns=self.columns,
+            value_range=range_of(self.model, self.value_range),
         )

@@ -1,10 +1,12 @@
 """Data sets, and the pipelines that bring them to `fit()`.
 
 `load()` gives a `tf.data.Dataset` of named features: an embedded set, which
-needs no download, or any set of TensorFlow Datasets. `pipeline()` turns such a
-data set into the batches a model trains on. The order of the data and every
-random draw on the way are functions of the seed, the epoch and the position
-alone, so that a resumed run sees what the uninterrupted run would have seen.
+needs no download, any set of TensorFlow Datasets, or a folder of pictures.
+`pipeline()` turns such a data set into the batches a model trains on,
+`zipped()` two of them into batches of unpaired domains, and `partly_labeled()`
+arrays into batches of which a part has labels. The order of the data and every
+random draw on the way are functions of the seed, the epoch and the step alone,
+so that a resumed run sees what the uninterrupted run would have seen.
 
 Example:
 
@@ -16,6 +18,7 @@ Example:
 
 from keras_gen.data import _tensorflow  # noqa: F401  (before any TensorFlow)
 from keras_gen.data.augmentation import Augmentation, augmentation
+from keras_gen.data.factors import FactorArrays, FactorData, sprite_factor_data
 from keras_gen.data.images import resize_images
 from keras_gen.data.lit_heads import (
     LIT_HEAD_FACTORS,
@@ -25,17 +28,21 @@ from keras_gen.data.lit_heads import (
     render_lit_heads,
 )
 from keras_gen.data.loading import list_datasets, load
+from keras_gen.data.partial_labels import partly_labeled
 from keras_gen.data.pipelines import Pipeline, pipeline
 from keras_gen.data.sprites import (
     SPRITE_FACTORS,
     render_sprites,
     sprite_factor_values,
 )
+from keras_gen.data.zipping import zipped
 
 __all__ = [
     "LIT_HEAD_FACTORS",
     "SPRITE_FACTORS",
     "Augmentation",
+    "FactorArrays",
+    "FactorData",
     "Pipeline",
     "augmentation",
     "list_datasets",
@@ -43,9 +50,12 @@ __all__ = [
     "lit_head_identities",
     "load",
     "one_factor_batches",
+    "partly_labeled",
     "pipeline",
     "render_lit_heads",
     "render_sprites",
     "resize_images",
+    "sprite_factor_data",
     "sprite_factor_values",
+    "zipped",
 ]

@@ -18,7 +18,7 @@ def _leave_accelerators_alone():
     try:
         tf.config.set_visible_devices([], "GPU")
     except (RuntimeError, ValueError):
-        # TensorFlow was already initialised by the caller, whose choice of
+        # TensorFlow was already initialized by the caller, whose choice of
         # devices then stands.
         pass
 

@@ -1,10 +1,10 @@
-"""Random changes of images, drawn by stateless seeds, done by KerasCV.
+"""Random changes of images, drawn by stateless seeds, applied by KerasCV.
 
 KerasCV's layers draw from generators with a state, whose results depend on
-how often they were called before. They do, however, keep the draw apart from
-the change: `augment_images(images, transformations)` is arithmetic alone. Here
-the transformations are drawn by stateless operations, and the layers carry
-them out, so that an augmentation is a function of its seed.
+how often they were called before. They do, however, separate the draw from
+the change: `augment_images(images, transformations)` is deterministic. Here
+the transformations are drawn by stateless operations, and the layers apply
+them, so that an augmentation is a function of its seed.
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ def augmentation(name: str, **options) -> Augmentation:
     """Returns an augmentation by name.
 
     Args:
-        name: String, one of
+        name: String. One of
             - `"flip"`: left to right, with probability `rate=0.5`; `mode` may
               also be `"vertical"` or `"horizontal_and_vertical"`.
             - `"crop"`: a crop of the image's own size after padding it by
@@ -48,7 +48,7 @@ def augmentation(name: str, **options) -> Augmentation:
             - `"rotate"`: a turn of up to `factor=0.05` full turns.
             - `"zoom"`: a magnification by up to `factor=0.1` in or out.
             - `"brightness"`, `"contrast"`: by up to `factor=0.2`.
-            - `"saturation"`: by `factor=(0.4, 0.6)`, where 0 makes grey, 0.5
+            - `"saturation"`: by `factor=(0.4, 0.6)`, where 0 makes gray, 0.5
               changes nothing and 1 saturates fully.
             - `"hue"`: a turn of up to `factor=0.05` half circles.
             - `"color_jitter"`: the last four, with options `brightness`,
@@ -71,15 +71,16 @@ def augmentation(name: str, **options) -> Augmentation:
     """
     if name not in _NAMED:
         raise ValueError(
-            f"Unknown augmentation {name!r}. Expected one of "
-            f"{', '.join(_NAMED)}, or a callable `fn(images, seed)`."
+            f"`name` must be one of {', '.join(_NAMED)}. Received: "
+            f"name={name!r}. For another change, pass a callable "
+            "`fn(images, seed)` to `pipeline()`."
         )
     try:
         import keras_cv
     except ImportError as error:
         raise ImportError(
-            f"The augmentation {name!r} is done by KerasCV, which is not "
-            "installed. Install it with `pip install keras_gen[recipes]`."
+            f"The augmentation {name!r} is applied by KerasCV, which is not "
+            "installed. Install it with `pip install keras-gen[recipes]`."
         ) from error
     return _NAMED[name](keras_cv.layers, **options)
 
@@ -92,8 +93,8 @@ def _pair(factor):
     return factor if isinstance(factor, (tuple, list)) else (-factor, factor)
 
 
-def _carry_out(layer):
-    """Returns the part of a KerasCV layer that is free of randomness."""
+def _deterministic(layer):
+    """Returns the deterministic part of a KerasCV layer."""
     from keras_cv.src.backend.scope import TFDataScope
 
     def apply(images, parameters):
@@ -116,7 +117,7 @@ def _flip(layers, rate=0.5, mode="horizontal"):
             "flip_verticals": tf.broadcast_to(down, shape),
         }
 
-    return Augmentation(draw, _carry_out(layer))
+    return Augmentation(draw, _deterministic(layer))
 
 
 def _crop(layers, padding=None, fill_mode="reflect"):
@@ -136,7 +137,7 @@ def _crop(layers, padding=None, fill_mode="reflect"):
             "height_translations": pixels[:, :1] / height,
             "width_translations": pixels[:, 1:] / width,
         }
-        return _carry_out(layer)(images, shifts)
+        return _deterministic(layer)(images, shifts)
 
     return Augmentation(draw, apply)
 
@@ -153,13 +154,13 @@ def _translate(layers, factor=0.1, fill_mode="constant"):
             "width_translations": _draw(seed, 1, (batch_size, 1), low, high),
         }
 
-    return Augmentation(draw, _carry_out(layer))
+    return Augmentation(draw, _deterministic(layer))
 
 
 def _rotate(layers, factor=0.05, fill_mode="constant"):
     del layers
-    # KerasCV's layer takes sines of the angles of the images that it is given,
-    # whose last bit depends on how many these are. Sines are drawn here.
+    # KerasCV's layer computes the sines of a whole batch of angles, whose last
+    # bit depends on the size of the batch. Here they are part of the draw.
     turns = [2 * math.pi * turn for turn in _pair(factor)]
 
     def draw(batch_size, seed):
@@ -195,7 +196,7 @@ def _zoom(layers, factor=0.1, fill_mode="constant"):
         zooms = _draw(seed, 0, (batch_size, 1), 1 + low, 1 + high)
         return {"height_zooms": zooms, "width_zooms": zooms}
 
-    return Augmentation(draw, _carry_out(layer))
+    return Augmentation(draw, _deterministic(layer))
 
 
 def _brightness(layers, factor=0.2):
@@ -204,7 +205,7 @@ def _brightness(layers, factor=0.2):
     def draw(batch_size, seed):
         return _draw(seed, 0, (batch_size, 1, 1, 1), *_pair(factor))
 
-    return Augmentation(draw, _carry_out(layer))
+    return Augmentation(draw, _deterministic(layer))
 
 
 def _contrast(layers, factor=0.2):
@@ -214,7 +215,7 @@ def _contrast(layers, factor=0.2):
     def draw(batch_size, seed):
         return _draw(seed, 0, (batch_size, 1, 1, 1), 1 + low, 1 + high)
 
-    return Augmentation(draw, _carry_out(layer))
+    return Augmentation(draw, _deterministic(layer))
 
 
 def _saturation(layers, factor=(0.4, 0.6)):
@@ -223,7 +224,7 @@ def _saturation(layers, factor=(0.4, 0.6)):
     def draw(batch_size, seed):
         return _draw(seed, 0, (batch_size,), *factor)
 
-    return Augmentation(draw, _in_colour("saturation", _carry_out(layer)))
+    return Augmentation(draw, _in_color("saturation", _deterministic(layer)))
 
 
 def _hue(layers, factor=0.05):
@@ -232,16 +233,16 @@ def _hue(layers, factor=0.05):
     def draw(batch_size, seed):
         return _draw(seed, 0, (batch_size,), -factor / 2, factor / 2)
 
-    return Augmentation(draw, _in_colour("hue", _carry_out(layer)))
+    return Augmentation(draw, _in_color("hue", _deterministic(layer)))
 
 
-def _in_colour(name, apply):
+def _in_color(name, apply):
     def checked(images, parameters):
         if images.shape[-1] != 3:
             raise ValueError(
-                f"The augmentation {name!r} needs images of 3 channels. "
-                f"Received images with {images.shape[-1]}. For grey images "
-                "use 'brightness' and 'contrast'."
+                f"The augmentation {name!r} must have images of 3 channels. "
+                f"Received: images of {images.shape[-1]} channels. Use "
+                "'brightness' and 'contrast' for gray images."
             )
         return apply(images, parameters)
 

@@ -4,23 +4,27 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from keras_gen.data import images, seeds
+from keras_gen.data import checks, images, seeds
 from keras_gen.data.augmentation import Augmentation
 
 
 class BatchMaker:
-    """Makes the batch that stands at one step of one epoch.
+    """Makes the batch of one step of one epoch.
 
-    Random numbers are drawn for the whole batch, from seeds folded from its
-    epoch and step, and each shard takes the rows that are its own.
+    Noise is drawn for the whole batch, from seeds folded from its epoch and
+    step, and each shard takes its rows.
 
     Args:
         spec: Dict from the name of a feature to the `tf.TensorSpec` of one
             example's.
-        value_range: Pair of floats, what black and white become.
-        binarize: `None`, `"threshold"` or `"dynamic"`.
+        pictures: Sequence of strings. The features that are images, of uint8,
+            uint16 or float32 in [0, 1].
+        value_range: Pair of floats. What black and white become; `None` for
+            (0, 1) if there are images.
+        binarize: String. `"threshold"` or `"dynamic"`, or `None`.
         dequantize: Boolean.
-        augment: `Augmentation` objects and callables `fn(images, seed)`.
+        augment: Sequence of `Augmentation` objects and callables
+            `fn(images, seed)`.
         seed: Integer.
         batch_size: Integer, or `None` where it varies.
         shard: Pair `(index, count)`, or `None`.
@@ -29,8 +33,9 @@ class BatchMaker:
     def __init__(
         self,
         spec: dict[str, tf.TensorSpec],
+        pictures: Sequence[str],
         *,
-        value_range: tuple[float, float],
+        value_range: tuple[float, float] | None,
         binarize: str | None,
         dequantize: bool,
         augment: Sequence[Augmentation | Callable],
@@ -39,7 +44,11 @@ class BatchMaker:
         shard: tuple[int, int] | None,
     ):
         self.spec = spec
-        self.low, self.high = _check_range(value_range)
+        self.pictures = tuple(pictures)
+        self.value_range = value_range
+        self.low, self.high = checks.check_range(
+            (0.0, 1.0) if value_range is None else value_range
+        )
         self.binarize = binarize
         self.dequantize = dequantize
         self.augment = tuple(augment)
@@ -55,7 +64,7 @@ class BatchMaker:
         self.needs_whole_batch = not all(
             isinstance(item, Augmentation) for item in self.augment
         )
-        self._check_images()
+        self._check_options()
 
     def __call__(
         self,
@@ -70,8 +79,8 @@ class BatchMaker:
             epoch: Integer scalar.
             step: Integer scalar, counted from the start of the epoch.
             batch: The examples of the batch as a dict of features, or their
-                numbers if there is a `gather`.
-            gather: Callable from numbers to a dict of features, or `None`.
+                indices if there is a `gather`.
+            gather: Callable from indices to a dict of features, or `None`.
 
         Returns:
             `x`, `(x, y)` or a dict, for one, two or more features.
@@ -91,12 +100,13 @@ class BatchMaker:
     def _feature(self, index, name, feature, epoch, step):
         spec = self.spec[name]
         size = self.batch_size or tf.shape(feature)[0]
-        if not images.is_image(spec):
+        if name not in self.pictures:
             if self.needs_whole_batch:
                 feature = self._take_rows(feature)
             feature.set_shape((self.rows_size, *spec.shape))
             return feature
-        x = tf.cast(feature, "float32") / spec.dtype.max
+        white = images.natural_maximum(spec.dtype)
+        x = tf.cast(feature, "float32") / white
         seed = seeds.fold(self.seed, seeds.AUGMENT, epoch, step)
         for place, change in enumerate(self.augment):
             x = self._change(change, x, size, seeds.fold_in(seed, place))
@@ -105,7 +115,7 @@ class BatchMaker:
         if self.dequantize:
             seed = seeds.fold(self.seed, seeds.DEQUANTIZE, epoch, step, index)
             noise = self._take_rows(seeds.uniform(seed, (size, *spec.shape)))
-            x = (spec.dtype.max * x + noise) / (spec.dtype.max + 1.0)
+            x = (white * x + noise) / (white + 1.0)
         if self.binarize == "threshold":
             x = tf.cast(x > 0.5, "float32")
         elif self.binarize == "dynamic":
@@ -122,8 +132,8 @@ class BatchMaker:
             changed = change(x, seed)
             if not isinstance(changed, tf.Tensor):
                 raise ValueError(
-                    "A callable of `augment` should return a tensor of "
-                    f"images. Received from {change}: {changed!r}"
+                    "A callable of `augment` must return a tensor of images. "
+                    f"Received: {changed!r} from {change}."
                 )
             return changed
         parameters = change.draw(size, seed)
@@ -144,46 +154,35 @@ class BatchMaker:
             return batch
         return tf.nest.map_structure(lambda rows: rows[self.rows], batch)
 
-    def _check_images(self):
+    def _check_options(self):
         if self.binarize not in (None, "threshold", "dynamic"):
             raise ValueError(
-                "`binarize` should be None, 'threshold' or 'dynamic'. "
-                f"Received: binarize={self.binarize!r}"
+                "`binarize` must be None, 'threshold' or 'dynamic'. "
+                f"Received: binarize={self.binarize!r}."
             )
         if self.dequantize and self.binarize is not None:
             raise ValueError(
-                "An image is binarised or dequantised. Received: binarize="
-                f"{self.binarize!r}, dequantize=True. Choose one."
+                "`dequantize` must be False for binarized images. Received: "
+                f"binarize={self.binarize!r}, dequantize=True. Choose one."
             )
         for change in self.augment:
             if not callable(change) and not isinstance(change, Augmentation):
                 raise ValueError(
-                    "`augment` should hold names, objects of "
-                    "`augmentation()` or callables `fn(images, seed)`. "
-                    f"Received: {change!r}"
+                    "`augment` must hold names, objects of `augmentation()` "
+                    f"or callables `fn(images, seed)`. Received: {change!r}."
                 )
-        for name, spec in self.spec.items():
-            if spec.dtype.is_floating and spec.shape.rank in (3, 4):
+        for option in ("value_range", "binarize", "dequantize", "augment"):
+            value = getattr(self, option)
+            if value not in (None, False, ()) and not self.pictures:
                 raise ValueError(
-                    f"The feature {name!r} looks like images of floats, whose "
-                    "range is not known. Images must be integers (uint8 or "
-                    "uint16) to be scaled and resized. Received: "
-                    f"{spec}. Map it to uint8 first."
+                    f"`{option}` must be left out where no feature holds "
+                    f"images. Received: {option}={value!r}, features of "
+                    f"{self.spec}. Give images as (height, width, channels)."
                 )
-        wants_images = self.binarize or self.dequantize or self.augment
-        if wants_images and not any(map(images.is_image, self.spec.values())):
-            raise ValueError(
-                "`binarize`, `dequantize` and `augment` are for integer images "
-                "(uint8 or uint16), and none of the features is one. Received: "
-                f"{self.spec}"
-            )
-
-
-def _check_range(value_range):
-    valid = isinstance(value_range, (tuple, list)) and len(value_range) == 2
-    if not valid or not value_range[0] < value_range[1]:
-        raise ValueError(
-            "`value_range` should be a pair (low, high) with low < high, such "
-            f"as (0, 1) or (-1, 1). Received: value_range={value_range!r}"
-        )
-    return float(value_range[0]), float(value_range[1])
+        for name in self.pictures:
+            if self.dequantize and self.spec[name].dtype.is_floating:
+                raise ValueError(
+                    "`dequantize` must be False for images of floats. "
+                    f"Received: dequantize=True, the feature {name!r} of "
+                    f"{self.spec[name].dtype.name}. Pass the images as uint8."
+                )

@@ -17,7 +17,7 @@ _GAMMA = 0.75
 
 
 def _heads():
-    """Centres, radii and greys of the ellipsoids of every identity.
+    """Centers, radii and grays of the ellipsoids of every identity.
 
     Seen from the front, x points to the right, y upwards, z to the viewer.
 
@@ -35,7 +35,7 @@ def _heads():
     skin, hair = 0.8 + 0.2 * traits[14], 0.3 + 0.25 * traits[15]
     front = 0.5 * deep
     parts = [
-        # x, y and z of the centre, the three radii, the grey.
+        # x, y and z of the center, the three radii, the gray.
         (0, 0.16, -0.05, 0.52 * wide, 0.56 * high, 0.55 * deep, skin),
         (0, -0.22, 0.1, 0.39 * wide * jaw, 0.46 * high, 0.4 * deep, skin),
         (0, -0.56 * chin, 0.27, 0.17 * jaw, 0.11, 0.16, skin),
@@ -64,11 +64,12 @@ def renderer(side):
     """Returns a function that renders square images.
 
     Args:
-        side: Integer, the height and width.
+        side: Integer. The height and width.
 
     Returns:
-        Callable from angles, float32 `(count, 3)`, and identities, int64
-        `(count,)`, to uint8 images `(count, side, side, 1)`.
+        Callable from angles, float32 of shape `(count, 3)`, and identities,
+        int64 of shape `(count,)`, to uint8 images of shape
+        `(count, side, side, 1)`.
     """
     line = (2 * np.arange(side) + 1 - side) / side
     x, y = np.tile(line, side), np.repeat(-line, side)
@@ -79,9 +80,9 @@ def renderer(side):
         curved = tf.constant([x * x, x * y, y * y, x, y, one], "float32")
 
     def render(angles, identities):
-        centres, radii, greys = (tf.gather(v, identities) for v in bank)
+        centers, radii, grays = (tf.gather(v, identities) for v in bank)
         turn, lamp = _directions(angles)
-        c = tf.einsum("bij,bkj->ibk", turn, centres)
+        c = tf.einsum("bij,bkj->ibk", turn, centers)
         m = tf.einsum("bil,bkl,bjl->ijbk", turn, 1 / radii**2, turn)
         # An ellipsoid is the points where (p - c)' m (p - c) = 1. They lie
         # before and behind its middle plane, within its outline: where
@@ -113,8 +114,8 @@ def renderer(side):
         m *= tf.reduce_prod(radii, axis=2) ** (1 / 3)
         m = tf.concat([m, [tf.einsum("bi,ijbk->jbk", lamp, m)]], axis=0)
         rows = tf.concat([m, -tf.einsum("ijbk,jbk->ibk", m, c)[:, None]], 1)
-        rows = tf.unstack(tf.reshape(rows, (16, -1, greys.shape[1])))
-        surface = tf.matmul(tf.stack([*rows, greys], axis=1), weights)
+        rows = tf.unstack(tf.reshape(rows, (16, -1, grays.shape[1])))
+        surface = tf.matmul(tf.stack([*rows, grays], axis=1), weights)
         surface = tf.unstack(surface, axis=1)
         *normal, facing = (
             surface[4 * i] * flat[0]
@@ -128,8 +129,8 @@ def renderer(side):
         shade = _AMBIENT + (1 - _AMBIENT) * tf.nn.relu(facing)
         distance = tf.reduce_max(distance, axis=1)
         cover = tf.clip_by_value(0.5 + 0.5 * side * distance, 0.0, 1.0)
-        grey = tf.clip_by_value(surface[16] / total * shade, 0.0, 1.0)
-        image = tf.round(255.0 * cover * grey**_GAMMA)
+        gray = tf.clip_by_value(surface[16] / total * shade, 0.0, 1.0)
+        image = tf.round(255.0 * cover * gray**_GAMMA)
         return tf.reshape(tf.cast(image, "uint8"), (-1, side, side, 1))
 
     return render
@@ -139,10 +140,12 @@ def _directions(angles):
     """How the heads are turned, and from where the lamp shines.
 
     Args:
-        angles: Tensor `(count, 3)`: azimuth, elevation, lamp's azimuth.
+        angles: Tensor of shape `(count, 3)`. The azimuth, the elevation and
+            the lamp's azimuth.
 
     Returns:
-        Rotation matrices `(count, 3, 3)` and unit vectors `(count, 3)`.
+        Rotation matrices of shape `(count, 3, 3)` and unit vectors of shape
+        `(count, 3)`.
     """
     cos, sin = (
         tf.unstack(tf.cos(angles), 3, 1),

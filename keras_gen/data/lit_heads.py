@@ -1,7 +1,7 @@
 """Lit heads: rendered heads under one lamp, of known pose, light and identity.
 
 A head is a smooth union of ellipsoids (skull, jaw, hair, nose, eyes, ears and
-so on), whose sizes, places and greys are its identity. It is seen from far
+so on), whose sizes, places and grays are its identity. It is seen from far
 away, without perspective, and reflects the lamp and an even ambient light as
 Lambert's law says. The ellipsoids' depths and outlines along each ray are
 known in closed form, so that a head is rendered in a few matrix products.
@@ -19,8 +19,8 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from keras_gen.data import checks, pipelines, seeds, sources, splits
 from keras_gen.data import images as image_sizes
-from keras_gen.data import seeds, sources, splits
 from keras_gen.data.head_rendering import IDENTITIES, renderer
 
 LIT_HEAD_FACTORS = {
@@ -33,7 +33,7 @@ _SIZES = tuple(LIT_HEAD_FACTORS.values())
 _COUNT = math.prod(_SIZES)
 # The largest azimuth, elevation and azimuth of the lamp.
 _REACH = np.radians([75.0, 30.0, 80.0])
-_TEST_SHARE = 10
+_TEST_FRACTION = 0.1
 
 _CHUNK = 64
 # The purpose of the draws, for `seeds.fold`.
@@ -41,16 +41,16 @@ _ONE_FACTOR = 10
 
 
 def lit_head_factor_values(factors: np.ndarray) -> np.ndarray:
-    """Returns the values that factor indices stand for.
+    """Returns the values of factors from their indices.
 
     Args:
-        factors: Integer array `(..., 4)` of indices in the order of
+        factors: Integer array of shape `(..., 4)`. Indices in the order of
             `LIT_HEAD_FACTORS`.
 
     Returns:
-        float32 array `(..., 4)`: the azimuth of the head within 75 degrees
-        to both sides, the elevation within 30 and the azimuth of the lamp
-        within 80, all in radians, and the number of the identity.
+        float32 array of shape `(..., 4)`: the azimuth of the head within 75
+        degrees to both sides, the elevation within 30 and the azimuth of the
+        lamp within 80, all in radians, and the index of the identity.
 
     Raises:
         ValueError: If an index is out of its range.
@@ -64,16 +64,16 @@ def lit_head_factor_values(factors: np.ndarray) -> np.ndarray:
     good = factors.ndim >= 1 and factors.shape[-1] == len(_SIZES)
     if not good or not np.issubdtype(factors.dtype, np.integer):
         raise ValueError(
-            "`factors` should be integers of shape (..., 4): the indices of "
+            "`factors` must be integers of shape (..., 4), the indices of "
             f"{', '.join(LIT_HEAD_FACTORS)}. Received: shape "
-            f"{factors.shape}, dtype {factors.dtype}"
+            f"{factors.shape}, dtype {factors.dtype}."
         )
     if np.any(factors < 0) or np.any(factors >= _SIZES):
         raise ValueError(
-            f"`factors` should lie below {_SIZES}, the sizes of "
-            f"{', '.join(LIT_HEAD_FACTORS)}, and not be negative. Received "
+            f"`factors` must lie below {_SIZES}, the sizes of "
+            f"{', '.join(LIT_HEAD_FACTORS)}, and not be negative. Received: "
             f"indices from {factors.reshape(-1, 4).min(axis=0)} to "
-            f"{factors.reshape(-1, 4).max(axis=0)}"
+            f"{factors.reshape(-1, 4).max(axis=0)}."
         )
     middle = (np.array(_SIZES[:3]) - 1) / 2
     angles = (factors[..., :3] - middle) / middle * _REACH
@@ -86,14 +86,14 @@ def render_lit_heads(
     """Renders heads from the values of their factors.
 
     Args:
-        factor_values: Float array `(count, 4)`: azimuth, elevation and
-            azimuth of the lamp, any angles in radians, and the number of the
-            identity, from 0 to 999. `lit_head_factor_values()` makes them of
-            indices.
-        image_size: Integer, the height and width of the images.
+        factor_values: Float array of shape `(count, 4)`. The azimuth, the
+            elevation and the azimuth of the lamp, any angles in radians, and
+            the index of the identity, from 0 to 999.
+            `lit_head_factor_values()` makes them of indices.
+        image_size: Integer. The height and width of the images.
 
     Returns:
-        uint8 array `(count, image_size, image_size, 1)`.
+        uint8 array of shape `(count, image_size, image_size, 1)`.
 
     Raises:
         ValueError: If the shape is another, an angle is not finite or there
@@ -107,19 +107,22 @@ def render_lit_heads(
     values = np.asarray(factor_values, "float32")
     if values.ndim != 2 or values.shape[1] != 4:
         raise ValueError(
-            "`factor_values` should be of shape (count, 4): the values of "
-            f"{', '.join(LIT_HEAD_FACTORS)}. Received: shape {values.shape}"
+            "`factor_values` must have the shape (count, 4), the values of "
+            f"{', '.join(LIT_HEAD_FACTORS)}. Received: shape {values.shape}."
         )
     if not np.all(np.isfinite(values)):
-        raise ValueError("`factor_values` should be finite numbers.")
+        raise ValueError(
+            "`factor_values` must be finite. Received: "
+            f"{values[~np.isfinite(values).all(axis=1)][0]}."
+        )
     identity = values[:, 3].astype("int64")
     if np.any(
         (identity != values[:, 3]) | (identity < 0) | (identity >= IDENTITIES)
     ):
         raise ValueError(
-            f"The identities are numbered from 0 to {IDENTITIES - 1}. "
-            f"Received numbers from {values[:, 3].min():g} to "
-            f"{values[:, 3].max():g}"
+            "The identities of `factor_values` must be integers from 0 to "
+            f"{IDENTITIES - 1}. Received: values from {values[:, 3].min():g} "
+            f"to {values[:, 3].max():g}."
         )
     render = renderer(_side(image_size))
     rendered = [np.empty((0, image_size, image_size, 1), "uint8")]
@@ -130,15 +133,18 @@ def render_lit_heads(
 
 
 def lit_head_identities(split: str = "train") -> np.ndarray:
-    """Returns the numbers of the identities in a split.
+    """Returns the indices of the identities in a split.
 
     Args:
-        split: String: `"train"`, `"test"`, `"all"`, or a part of them, such
+        split: String. `"train"`, `"test"`, `"all"`, or a part of them, such
             as `"train[:50%]"`. The split is that of `load("lit_heads")` with
             its default seed.
 
     Returns:
         1D integer array.
+
+    Raises:
+        ValueError: If there is no such split.
 
     Example:
 
@@ -153,15 +159,17 @@ def build(image_size: int | None, seed: int) -> sources.Source:
     """Builds the `lit_heads` source.
 
     Args:
-        image_size: Integer. `None` means 64.
-        seed: Integer, the seed of the permutation that splits the
-            identities.
+        image_size: Integer. The height and width, or `None` for 64.
+        seed: Integer. The seed of the permutation that splits the identities.
 
     Returns:
         A `Source` of `image` (uint8, one channel), `factors` (int64, 4
         indices) and `factor_values` (float32), with splits `all` (every
         image, in the order of `np.unravel_index`), and `train` and `test`:
         all images of 900 and of the other 100 identities.
+
+    Raises:
+        ValueError: If the images would not be square or too small.
     """
     render = renderer(_side(image_size or 64))
     with tf.device("CPU:0"):
@@ -170,15 +178,15 @@ def build(image_size: int | None, seed: int) -> sources.Source:
             for axis in range(len(_SIZES))
         ]
 
-    def gather(numbers):
-        indices = list(tf.unstack(tf.unravel_index(numbers, _SIZES)))
+    def gather(indices):
+        factors = list(tf.unstack(tf.unravel_index(indices, _SIZES)))
         values = [
             tf.gather(table, index)
-            for table, index in zip(tables, indices, strict=True)
+            for table, index in zip(tables, factors, strict=True)
         ]
         return {
-            "image": render(tf.stack(values[:3], axis=1), indices[3]),
-            "factors": tf.stack(indices, axis=1),
+            "image": render(tf.stack(values[:3], axis=1), factors[3]),
+            "factors": tf.stack(factors, axis=1),
             "factor_values": tf.stack(values, axis=1),
         }
 
@@ -207,36 +215,35 @@ def one_factor_batches(
 ) -> tf.data.Dataset:
     """Batches of lit heads in each of which one factor alone varies.
 
-    All images of a batch share three of the factors. The fourth, drawn anew
-    for each batch, has a value of its own in each image. Angles are uniform
-    over the ranges of `lit_head_factor_values()`, identities over those of
-    the split.
+    All images of a batch have three factors in common. The fourth, redrawn
+    for each batch, is drawn for each image. Angles are uniform over the
+    ranges of `lit_head_factor_values()`, identities over those of the split.
 
-    What step `k` draws is a function of the seed and of `k` alone: a run that
-    is resumed with `start_step=k` sees, bit for bit, what the uninterrupted
-    run saw from step `k` on.
+    What step `n` draws is a function of the seed and of `n` alone: a run
+    resumed with `start_step=n` sees, bit for bit, what the uninterrupted run
+    saw from its step `n` on.
 
     Args:
-        batch_size: Integer, the images in a batch, over all shards.
+        batch_size: Integer. The number of images in a batch, over all shards.
         ratio: Mapping from the names in `LIT_HEAD_FACTORS` to how often, in
-            proportion, each of them is the one that varies. `None` means 10
+            proportion, each of them is the one that varies; defaults to 10
             for `identity` and 1 for the others.
-        image_size: Integer, the height and width of the images.
-        split: String, the identities to draw from, as in
+        image_size: Integer. The height and width of the images.
+        split: String. The identities to draw from, as in
             `lit_head_identities()`.
-        seed: Integer, the seed of all draws.
-        start_step: Integer, the number of the first batch.
-        shard: Pair `(index, count)`: this process gets the `index`-th of
+        seed: Integer. The seed of all draws.
+        start_step: Integer. The step to start from.
+        shard: Pair `(index, count)`. This process gets the `index`-th of
             `count` equal, contiguous parts of every batch.
 
     Returns:
-        A `tf.data.Dataset` without end of pairs: images, float32 in [0, 1]
-        `(batch_size, image_size, image_size, 1)`, and the index in
-        `LIT_HEAD_FACTORS` of the factor that varies, int32 `(batch_size,)`,
-        the same for all images of a batch.
+        `tf.data.Dataset` without end of pairs: images, float32 in [0, 1] of
+        shape `(batch_size, image_size, image_size, 1)`, and the index in
+        `LIT_HEAD_FACTORS` of the factor that varies, int32 of shape
+        `(batch_size,)`, the same for all images of a batch.
 
     Raises:
-        ValueError: If an argument is not one of these.
+        ValueError: If an argument is out of range.
 
     Example:
 
@@ -245,22 +252,14 @@ def one_factor_batches(
     (TensorShape([20, 32, 32, 1]), TensorShape([20]))
     """
     odds = _cumulated(ratio)
-    for option, value, least in (
-        ("batch_size", batch_size, 1),
-        ("seed", seed, 0),
-        ("start_step", start_step, 0),
-    ):
-        if not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(
-                f"`{option}` should be an integer of at least {least}. "
-                f"Received: {option}={value!r}"
-            )
+    checks.check_integers(1, batch_size=batch_size)
+    checks.check_integers(0, seed=seed, start_step=start_step)
     index, count = shard or (0, 1)
     if not 0 <= index < count or batch_size % count:
         raise ValueError(
-            "`shard` should be a pair (index, count) with index < count, and "
+            "`shard` must be a pair (index, count) with index < count, and "
             "`batch_size` a multiple of count. Received: "
-            f"shard={shard!r}, batch_size={batch_size}"
+            f"shard={shard!r}, batch_size={batch_size}."
         )
     size = batch_size // count
     identities = lit_head_identities(split)
@@ -278,47 +277,43 @@ def one_factor_batches(
         varied = seeds.uniform(seeds.fold_in(at, 2), (batch_size, 1))
         varied = varied[index * size : (index + 1) * size]
         u = tf.where(tf.range(4) == group, varied, common)
-        number = tf.cast(u[:, 3] * len(identities), "int64")
+        identity = tf.cast(u[:, 3] * len(identities), "int64")
         pictures = render(
-            (2.0 * u[:, :3] - 1.0) * reach, tf.gather(identities, number)
+            (2.0 * u[:, :3] - 1.0) * reach, tf.gather(identities, identity)
         )
         pictures = tf.cast(pictures, "float32") / 255.0
         return pictures, tf.repeat(group, size)
 
-    options = tf.data.Options()
-    options.deterministic = True
-    if shard is not None:
-        options.experimental_distribute.auto_shard_policy = (
-            tf.data.experimental.AutoShardPolicy.OFF
-        )
     dataset = tf.data.Dataset.counter(start_step)
     dataset = dataset.map(
         batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
-    return dataset.prefetch(tf.data.AUTOTUNE).with_options(options)
+    return dataset.prefetch(tf.data.AUTOTUNE).with_options(
+        pipelines.options_of(shard=shard)
+    )
 
 
 def _cumulated(ratio):
-    """The bounds in (0, 1) between the shares of the factors."""
+    """The bounds in (0, 1) between the fractions of the factors."""
     if ratio is None:
         ratio = dict.fromkeys(LIT_HEAD_FACTORS, 1) | {"identity": 10}
-    shares = np.array([ratio.get(name, -1) for name in LIT_HEAD_FACTORS])
+    weights = np.array([ratio.get(name, -1) for name in LIT_HEAD_FACTORS])
     unknown = set(ratio) - set(LIT_HEAD_FACTORS)
-    if unknown or np.any(shares < 0) or not 0 < shares.sum() < np.inf:
+    if unknown or np.any(weights < 0) or not 0 < weights.sum() < np.inf:
         raise ValueError(
-            "`ratio` should give each of "
-            f"{', '.join(LIT_HEAD_FACTORS)} a number, none negative and not "
-            f"all zero. Received: ratio={dict(ratio)!r}"
+            "`ratio` must give each of "
+            f"{', '.join(LIT_HEAD_FACTORS)} a weight, none negative and not "
+            f"all zero. Received: ratio={dict(ratio)!r}."
         )
-    return (np.cumsum(shares) / shares.sum())[:-1].astype("float32")
+    return (np.cumsum(weights) / weights.sum())[:-1].astype("float32")
 
 
 def _side(image_size):
     height, width = image_sizes.as_size(image_size)
     if height != width or height < 8:
         raise ValueError(
-            "The data set 'lit_heads' is square, of 8 pixels at least. "
-            f"Received: image_size={image_size!r}. For other proportions "
+            "`image_size` of 'lit_heads', which are square, must be at least "
+            f"8. Received: image_size={image_size!r}. For other proportions, "
             "pass `image_size` to `pipeline()`, which resizes."
         )
     return height
@@ -326,7 +321,7 @@ def _side(image_size):
 
 def _identity_splits(seed):
     order = np.random.default_rng(seed).permutation(_SIZES[3])
-    test = _SIZES[3] // _TEST_SHARE
+    test = round(_SIZES[3] * _TEST_FRACTION)
     return {"train": np.sort(order[test:]), "test": np.sort(order[:test])}
 
 

@@ -1,11 +1,11 @@
-"""One `load()` over the embedded data sets and TensorFlow Datasets."""
+"""One `load()` over embedded data sets, TensorFlow Datasets and folders."""
 
 import importlib
 import os
 
 import tensorflow as tf
 
-from keras_gen.data import images, sources, splits
+from keras_gen.data import folder, images, sources, splits
 
 # An embedded set is one module of this package with a function
 # `build(image_size, seed)` that returns a `sources.Source`.
@@ -20,7 +20,7 @@ def list_datasets() -> dict[str, str]:
     """Lists the embedded data sets, which need no download.
 
     Returns:
-        Dict from the name of a data set to what it holds.
+        Dict from the name of a data set to its description.
 
     Example:
 
@@ -35,33 +35,49 @@ def load(
     split: str = "train",
     *,
     image_size: int | tuple[int, int] | None = None,
-    data_dir: str | None = None,
+    data_dir: str | os.PathLike | None = None,
     download: bool = True,
     seed: int = 0,
+    channels: int | None = None,
 ) -> tf.data.Dataset:
     """Loads a data set of named features.
 
-    An embedded name (see `list_datasets()`) needs no download. Any other name
-    is asked of TensorFlow Datasets, `"mnist"` or `"celeb_a"` for instance.
+    An embedded name (see `list_datasets()`) needs no download. The name
+    `"folder"` stands for a folder of pictures, which are read when they are
+    used. Any other name is one of TensorFlow Datasets, such as `"mnist"` or
+    `"celeb_a"`.
+
+    The pictures of a folder may have any sizes and modes (gray, RGB, palette,
+    16 bits, CMYK, transparent, which shows white). Subfolders named `train`,
+    `test`, `validation` or `val` are the splits; without them, all pictures
+    are the split `"train"`. If a split has subfolders in turn, these are the
+    classes, labeled by the sorted order of their names. Pictures are in the
+    sorted order of their paths, those of the classes interleaved, so that
+    `"train[:90%]"` has 90% of each class. To train on them,
+    `pipeline(..., image_size=...)` resizes and center-crops each.
 
     Args:
-        name: String, the name of the data set.
-        split: String, a split in the syntax of TensorFlow Datasets:
+        name: String. The name of the data set.
+        split: String. A split in the syntax of TensorFlow Datasets:
             `"train"`, `"test"`, `"train[:90%]"`, `"train[5000:]"`, ...
-        image_size: Integer or `(height, width)`: the size to draw embedded
-            images in, or to resize the images of TensorFlow Datasets to.
-            `None` keeps the data set's own.
-        data_dir: String, the folder of TensorFlow Datasets. `None` means
-            the environment's `TFDS_DATA_DIR`, or else its own default. A
+        image_size: Integer or pair `(height, width)`. The size to render
+            embedded images in, or to resize other images to; defaults to the
+            data set's own.
+        data_dir: String or path. The folder of pictures, or that of
+            TensorFlow Datasets, which defaults to the environment's
+            `TFDS_DATA_DIR`, or else to TensorFlow Datasets' own default. A
             copy that is ready there is used as it is.
-        download: Boolean, whether a set of TensorFlow Datasets that is not
+        download: Boolean. Whether a set of TensorFlow Datasets that is not
             there yet may be downloaded.
-        seed: Integer, the seed by which an embedded set is split.
+        seed: Integer. The seed by which an embedded set is split.
+        channels: Integer. The channels of the pictures of a folder: 3 (RGB)
+            or 1 (gray); defaults to 3.
 
     Returns:
-        A `tf.data.Dataset` of single examples, each a dict of features: for
-        images `image`, uint8 `(height, width, channels)`, for classes
-        `label`, int64, and so on. The order is fixed, the cardinality known.
+        `tf.data.Dataset` of single examples, each a dict of features: for
+        images `image`, uint8 of shape `(height, width, channels)`, for
+        classes `label`, int64, and so on. The order is fixed, the cardinality
+        known.
 
     Raises:
         ValueError: If the name or the split is unknown, or the data are not
@@ -73,7 +89,17 @@ def load(
     >>> digits = load("digits", split="train[:90%]")
     >>> int(digits.cardinality())
     1350
+    >>> photos = load("folder", data_dir="photos", split="train[:90%]")
+    >>> train = pipeline(photos, batch_size=64, image_size=128)
     """
+    if name == "folder":
+        source = folder.build(data_dir, image_size, channels or 3)
+        return sources.to_dataset(source, splits.select(split, source.splits))
+    if channels is not None:
+        raise ValueError(
+            "`channels` must be None unless `name` is 'folder'. Received: "
+            f"channels={channels!r}, name={name!r}."
+        )
     if name in _EMBEDDED:
         module = importlib.import_module(f"keras_gen.data.{name}")
         source = module.build(image_size, seed)
@@ -97,35 +123,37 @@ def _load_tfds(name, split, data_dir, download):
     except ImportError as error:
         raise ImportError(
             f"{name!r} is not an embedded data set ({', '.join(_EMBEDDED)}), "
-            "and to load it from TensorFlow Datasets that package is needed. "
-            "Install it with `pip install keras_gen[recipes]`."
+            "and TensorFlow Datasets, which may know it, is not installed. "
+            "Install it with `pip install keras-gen[recipes]`."
         ) from error
     if data_dir is not None and not download and not os.path.isdir(data_dir):
         raise ValueError(
-            f"There is no folder data_dir={str(data_dir)!r}. Pass the folder "
-            "that holds the prepared data sets, or `download=True`."
+            "`data_dir` must be the folder of the prepared data sets. "
+            f"Received: data_dir={str(data_dir)!r}, which is no folder. Pass "
+            "another, or `download=True`."
         )
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
         raise ValueError(
-            f"Unknown data set {name!r}. The embedded data sets are "
-            f"{', '.join(_EMBEDDED)}, and TensorFlow Datasets, which was "
-            "asked for it, has none of this name either."
+            f"`name` must be an embedded data set ({', '.join(_EMBEDDED)}), "
+            "'folder', or known to TensorFlow Datasets. Received: "
+            f"name={name!r}."
         ) from error
     if not builder.is_prepared():
         if not download:
             raise ValueError(
-                f"The data set {name!r} is not ready in "
-                f"{str(builder.data_path)!r}, and download=False. Pass the "
-                "`data_dir` that holds it, or `download=True`."
+                "`download` must be True for a data set that is not prepared "
+                f"yet. Received: download={download!r}, name={name!r}, which "
+                f"is not in {str(builder.data_path)!r}. Pass the `data_dir` "
+                "that holds it, or `download=True`."
             )
         builder.download_and_prepare()
     try:
         return builder.as_dataset(split=split, shuffle_files=False)
     except (ValueError, NotImplementedError) as error:
         raise ValueError(
-            f"The data set {name!r} has no split {split!r}. Its splits: "
+            f"`split` must select from the splits of {name!r}: "
             f"{ {k: v.num_examples for k, v in builder.info.splits.items()} }."
-            f" TensorFlow Datasets said: {error}"
+            f" Received: split={split!r}. TensorFlow Datasets says: {error}"
         ) from error

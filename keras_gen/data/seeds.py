@@ -1,22 +1,22 @@
 """Seeds for stateless random operations.
 
-Every random number of a pipeline comes from a seed that is folded from the
-user's seed, the purpose of the draw, and where the draw stands: its epoch and
-its step.
+Everything random in a pipeline comes from a seed that is folded from the
+user's seed, the purpose of the draw, and its place: its epoch and its step.
 """
 
 import tensorflow as tf
 
 ALGORITHM = "philox"
-ORDER, BINARIZE, AUGMENT, DEQUANTIZE = range(4)
+ORDER, BINARIZE, AUGMENT, DEQUANTIZE, PARTLY_LABELED = range(5)
 
 
 def fold(seed: int, purpose: int, *places: tf.Tensor | int) -> tf.Tensor:
     """Folds a seed, a purpose and places into one stateless seed.
 
     Args:
-        seed: Integer, the user's seed.
-        purpose: Integer, one of `ORDER`, `BINARIZE`, `AUGMENT`, `DEQUANTIZE`.
+        seed: Integer. The user's seed.
+        purpose: Integer. One of `ORDER`, `BINARIZE`, `AUGMENT`, `DEQUANTIZE`
+            and `PARTLY_LABELED`.
         *places: Integer scalars, such as the epoch and the step.
 
     Returns:
@@ -40,16 +40,16 @@ def uniform(
     minval: float = 0.0,
     maxval: float = 1.0,
 ) -> tf.Tensor:
-    """Draws float32 numbers, uniform in `[minval, maxval)`."""
+    """Draws float32 values, uniform in `[minval, maxval)`."""
     return tf.random.stateless_uniform(
         shape, seed, minval, maxval, "float32", alg=ALGORITHM
     )
 
 
 def coarse_uniform(seed: tf.Tensor, shape: tuple) -> tf.Tensor:
-    """Draws float32 numbers in (0, 1) from a grid, in half the time.
+    """Draws float32 values in (0, 1) from a grid, in half the time.
 
-    Two numbers are made of each 32 random bits: the centres of 65,536 equal
+    Two values are made of each 32 random bits: the centers of 65,536 equal
     parts of the unit interval.
     """
     count = tf.reduce_prod(shape)
@@ -64,6 +64,13 @@ def integer(seed: tf.Tensor) -> tf.Tensor:
     """Draws one non-negative int64, to seed operations that take one."""
     return tf.random.stateless_uniform(
         [], seed, 0, 2**62, "int64", alg=ALGORITHM
+    )
+
+
+def indices(seed: tf.Tensor, count: int, size: int) -> tf.Tensor:
+    """Draws `count` int64 indices from `0, ..., size - 1`, with replacement."""
+    return tf.random.stateless_uniform(
+        [count], seed, 0, size, "int64", alg=ALGORITHM
     )
 
 

@@ -1,8 +1,8 @@
-"""Embedded data sets: examples that can be asked for by number.
+"""Data sets whose examples can be looked up by their index.
 
-A `Source` knows how to make any batch of its examples from their numbers. The
-`tf.data.Dataset` made of it remembers this, so that a pipeline can visit the
-examples in any order, exactly shuffled, without ever holding them all.
+A `Source` makes any of its examples from their indices. The `tf.data.Dataset`
+made of it remembers this, so that a pipeline can visit the examples in any
+order, exactly shuffled, without ever holding them all.
 """
 
 import dataclasses
@@ -17,77 +17,88 @@ _BLOCK = 256
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """An embedded data set.
+    """A data set of indexed examples.
 
-    Args:
-        gather: Callable from a 1D int64 tensor of example numbers to a dict
-            of named features, each with one leading axis for the examples.
-            It should be made of TensorFlow operations, without randomness
-            other than stateless operations seeded by the number.
-        splits: Dict from the name of a split to a 1D array of the numbers of
+    Attributes:
+        splits: Dict from the name of a split to a 1D array: the indices of
             its examples, in order.
+        gather: Callable from a 1D int64 tensor of indices to a dict of named
+            features, each with one leading axis for the examples. It should
+            be made of TensorFlow operations, without randomness other than
+            stateless operations seeded by the index.
+        read: Callable from one index, an int64 scalar, to a dict of named
+            features of one example, in place of `gather` where the examples
+            cannot be stacked.
     """
 
-    gather: Callable[[tf.Tensor], dict[str, tf.Tensor]]
     splits: dict[str, np.ndarray]
+    gather: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None
+    read: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Lookup:
     """What a data set made of a `Source` remembers.
 
-    Args:
-        numbers: 1D int64 array, the number in the source of each example.
-        gather: The source's `gather`.
+    Attributes:
+        source: `Source`.
+        indices: 1D int64 array. The index in the source of each example.
     """
 
-    numbers: np.ndarray
-    gather: Callable[[tf.Tensor], dict[str, tf.Tensor]]
+    source: Source
+    indices: np.ndarray
 
 
 def from_arrays(
     arrays: dict[str, np.ndarray],
 ) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
-    """Returns the `gather` of a source whose examples lie in memory.
+    """Returns the `gather` of a source whose examples are in memory.
 
     Args:
         arrays: Dict of arrays with one leading axis for the examples.
 
     Returns:
-        A callable from example numbers to a dict of batched features.
+        Callable from indices to a dict of batched features.
     """
     with tf.device("CPU:0"):
         tensors = {name: tf.constant(array) for name, array in arrays.items()}
 
-    def gather(numbers):
-        return {name: tf.gather(t, numbers) for name, t in tensors.items()}
+    def gather(indices):
+        return {name: tf.gather(t, indices) for name, t in tensors.items()}
 
     return gather
 
 
-def to_dataset(source: Source, numbers: np.ndarray) -> tf.data.Dataset:
+def to_dataset(source: Source, indices: np.ndarray) -> tf.data.Dataset:
     """Makes a `tf.data.Dataset` of some examples of a source.
 
     Args:
-        source: A `Source`.
-        numbers: 1D integer array, the numbers of the examples, in order.
+        source: `Source`.
+        indices: 1D integer array. The indices of the examples, in order.
 
     Returns:
-        A `tf.data.Dataset` of single examples, of known cardinality.
+        `tf.data.Dataset` of single examples, of known cardinality.
     """
-    numbers = np.asarray(numbers, "int64")
+    indices = np.asarray(indices, "int64")
     with tf.device("CPU:0"):
-        dataset = tf.data.Dataset.from_tensor_slices(numbers)
-    dataset = (
-        dataset.batch(_BLOCK)
-        .map(tf.autograph.experimental.do_not_convert(source.gather))
-        .prefetch(1)
-        .unbatch()
-    )
+        dataset = tf.data.Dataset.from_tensor_slices(indices)
+    if source.gather is None:
+        dataset = dataset.map(
+            tf.autograph.experimental.do_not_convert(source.read),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+    else:
+        dataset = (
+            dataset.batch(_BLOCK)
+            .map(tf.autograph.experimental.do_not_convert(source.gather))
+            .prefetch(1)
+            .unbatch()
+        )
     dataset = dataset.apply(
-        tf.data.experimental.assert_cardinality(len(numbers))
+        tf.data.experimental.assert_cardinality(len(indices))
     )
-    setattr(dataset, _ATTRIBUTE, Lookup(numbers, source.gather))
+    setattr(dataset, _ATTRIBUTE, Lookup(source, indices))
     return dataset
 
 

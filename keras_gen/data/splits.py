@@ -8,20 +8,20 @@ _PART = re.compile(r"^(?P<name>[\w-]+)(\[(?P<slice>[^\]]*)\])?$")
 _BOUND = re.compile(r"^(?P<value>-?\d+)(?P<percent>%)?$")
 
 
-def select(spec: str, splits: dict[str, np.ndarray]) -> np.ndarray:
-    """Returns the example numbers that a split specification names.
+def select(split: str, splits: dict[str, np.ndarray]) -> np.ndarray:
+    """Returns the indices of the examples that a split specification selects.
 
     The syntax is that of TensorFlow Datasets: `"train"`, `"train[:90%]"`,
     `"train[5000:]"`, `"train[-100:]"`, `"train[10%:20%]"`, and sums such as
     `"train[:50%]+test"`. A percentage is rounded to the nearest example.
 
     Args:
-        spec: String, the specification.
-        splits: Dict from the name of a split to its example numbers, in
-            order.
+        split: String. The specification.
+        splits: Dict from the name of a split to the indices of its examples,
+            in order.
 
     Returns:
-        1D integer array, the selected example numbers in order.
+        1D integer array. The indices of the selected examples, in order.
 
     Raises:
         ValueError: If the specification cannot be read, names an unknown
@@ -32,65 +32,66 @@ def select(spec: str, splits: dict[str, np.ndarray]) -> np.ndarray:
     >>> select("train[:50%]", {"train": np.arange(10)})
     array([0, 1, 2, 3, 4])
 
-    Source: https://www.tensorflow.org/datasets/splits
+    Reference: https://www.tensorflow.org/datasets/splits
     """
-    if not isinstance(spec, str):
+    if not isinstance(split, str):
         raise ValueError(
-            "`split` should be a string such as 'train' or 'train[:90%]'. "
-            f"Received: split={spec!r}"
+            "`split` must be a string such as 'train' or 'train[:90%]'. "
+            f"Received: split={split!r}."
         )
     parts = [
-        _select_part(part.strip(), spec, splits) for part in spec.split("+")
+        _select_part(part.strip(), split, splits) for part in split.split("+")
     ]
-    numbers = np.concatenate(parts)
-    if not len(numbers):
+    indices = np.concatenate(parts)
+    if not len(indices):
         raise ValueError(
-            f"The split {spec!r} selects no examples. The splits hold: "
-            f"{ {name: len(part) for name, part in splits.items()} }."
+            "`split` must select at least one example of the splits "
+            f"{ {name: len(part) for name, part in splits.items()} }. "
+            f"Received: split={split!r}."
         )
-    return numbers
+    return indices
 
 
-def _select_part(part, spec, splits):
+def _select_part(part, split, splits):
     match = _PART.match(part)
     if match is None:
-        raise _unreadable(spec)
+        raise _unreadable(split)
     name = match["name"]
     if name not in splits:
         raise ValueError(
-            f"Unknown split {name!r} in split={spec!r}. Available splits: "
-            f"{', '.join(sorted(splits))}."
+            f"`split` must select from the splits {', '.join(sorted(splits))}. "
+            f"Received: split={split!r}, with the unknown {name!r}."
         )
-    numbers = splits[name]
+    indices = splits[name]
     if match["slice"] is None:
-        return numbers
+        return indices
     bounds = match["slice"].split(":")
     if len(bounds) != 2 or not any(bounds):
-        raise _unreadable(spec)
-    start, stop = (_position(text, len(numbers), spec) for text in bounds)
-    return numbers[start:stop]
+        raise _unreadable(split)
+    start, stop = (_position(text, len(indices), split) for text in bounds)
+    return indices[start:stop]
 
 
-def _position(text, size, spec):
+def _position(text, size, split):
     if not text:
         return None
     match = _BOUND.match(text.strip())
     if match is None:
-        raise _unreadable(spec)
+        raise _unreadable(split)
     value = int(match["value"])
     limit = 100 if match["percent"] else size
     if abs(value) > limit:
         unit = "%" if match["percent"] else " examples"
         raise ValueError(
-            f"The split {spec!r} reaches to {value}{unit}, but there are "
-            f"only {limit}{unit}."
+            f"`split` must stay within the {limit}{unit} there are. Received: "
+            f"split={split!r}, which reaches to {value}{unit}."
         )
     return round(value * size / 100) if match["percent"] else value
 
 
-def _unreadable(spec):
+def _unreadable(split):
     return ValueError(
-        f"Cannot read the split {spec!r}. Expected a name, a slice of it, or "
-        "a sum of these: 'train', 'train[:90%]', 'train[5000:]', "
-        "'train[:50%]+test'."
+        "`split` must be a name, a slice of it, or a sum of these: 'train', "
+        "'train[:90%]', 'train[5000:]', 'train[:50%]+test'. Received: "
+        f"split={split!r}."
     )

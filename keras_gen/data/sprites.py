@@ -4,12 +4,12 @@ The factors are those of dSprites: 3 shapes (square, ellipse, heart), 6 scales
 from 0.5 to 1, 40 orientations in [0, 2 pi), 32 horizontal and 32 vertical
 positions: 737,280 images. They are rendered when asked for. As in dSprites, a
 square looks the same after a quarter turn and an ellipse after a half turn,
-so that an orientation is not always to be told from the image.
+so that an image does not always determine the orientation.
 
 The three shapes have equal areas at equal scale, and turn about their
 centroid. Orientation grows clockwise as seen on the screen, y grows downwards.
 
-Source: L. Matthey, I. Higgins, D. Hassabis, A. Lerchner, dSprites:
+Reference: L. Matthey, I. Higgins, D. Hassabis, A. Lerchner, dSprites:
 Disentanglement testing Sprites dataset, 2017.
 """
 
@@ -32,28 +32,31 @@ _SIZES = tuple(SPRITE_FACTORS.values())
 _COUNT = math.prod(_SIZES)
 
 # All lengths are fractions of the image's side, at scale 1. No shape reaches
-# farther than `_RADIUS` from its centre.
+# farther than `_RADIUS` from its center.
 _RADIUS = 0.225
 _SQUARE = 0.15
 _ELLIPSE = (0.22, 0.09 / (math.pi * 0.22))
 # The heart is (x^2 + y^2 - 1)^3 <= x^2 y^3, of area 3.66197 and with its
 # centroid at y = 0.29348 before it is scaled to the square's area.
 _HEART = 0.3 / math.sqrt(3.66197)
-_HEART_CENTRE = 0.29348
+_HEART_CENTER = 0.29348
 _CHUNK = 256
 
 
 def sprite_factor_values(factors: np.ndarray) -> np.ndarray:
-    """Returns the values that factor indices stand for.
+    """Returns the values of factors from their indices.
 
     Args:
-        factors: Integer array `(..., 5)` of indices in the order of
+        factors: Integer array of shape `(..., 5)`. Indices in the order of
             `SPRITE_FACTORS`.
 
     Returns:
-        float32 array `(..., 5)`: the shape (1 square, 2 ellipse, 3 heart),
-        the scale in [0.5, 1], the orientation in [0, 2 pi) radians, and the
-        positions in [0, 1].
+        float32 array of shape `(..., 5)`: the shape (1 square, 2 ellipse, 3
+        heart), the scale in [0.5, 1], the orientation in [0, 2 pi) radians,
+        and the positions in [0, 1].
+
+    Raises:
+        ValueError: If an index is out of its range.
 
     Example:
 
@@ -73,16 +76,16 @@ def render_sprites(
     """Renders sprites from their factor indices.
 
     Args:
-        factors: Integer array `(count, 5)` of indices in the order of
+        factors: Integer array of shape `(count, 5)`. Indices in the order of
             `SPRITE_FACTORS`.
-        image_size: Integer, the height and width of the images. At 64, one
+        image_size: Integer. The height and width of the images. At 64, one
             step of a position is one pixel.
-        antialias: Whether a pixel's grey is the share of it that the shape
-            covers (4x4 samples). Otherwise each pixel is 0 or 255, by its
-            centre.
+        antialias: Boolean. Whether a pixel's gray is the fraction of it that
+            the shape covers (4x4 samples). Otherwise each pixel is 0 or 255,
+            by its center.
 
     Returns:
-        uint8 array `(count, image_size, image_size, 1)`.
+        uint8 array of shape `(count, image_size, image_size, 1)`.
 
     Raises:
         ValueError: If a factor is out of its range.
@@ -96,13 +99,13 @@ def render_sprites(
     samples = 4 if antialias else 1
     side = image_size * samples
     images = np.empty((len(factors), image_size, image_size, 1), "uint8")
-    centres = np.arange(side) + 0.5
+    centers = np.arange(side) + 0.5
     for first in range(0, len(factors), _CHUNK):
         chunk = factors[first : first + _CHUNK]
-        # Exact in binary at multiples of 16: all images share their rounding.
+        # Exact in binary at multiples of 16: all images are rounded alike.
         place = side * (33 + 2 * chunk[:, 3:]) / 128
-        dx = centres[np.newaxis, np.newaxis, :] - place[:, 0, None, None]
-        dy = centres[np.newaxis, :, np.newaxis] - place[:, 1, None, None]
+        dx = centers[np.newaxis, np.newaxis, :] - place[:, 0, None, None]
+        dy = centers[np.newaxis, :, np.newaxis] - place[:, 1, None, None]
         inside = _inside(chunk[:, :3], dx / side, dy / side)
         cells = inside.reshape(-1, image_size, samples, image_size, samples)
         cover = cells.mean(axis=(2, 4))
@@ -115,30 +118,32 @@ def _check_factors(factors):
     good = factors.ndim >= 1 and factors.shape[-1] == len(_SIZES)
     if not good or not np.issubdtype(factors.dtype, np.integer):
         raise ValueError(
-            "`factors` should be integers of shape (..., 5): the indices of "
+            "`factors` must be integers of shape (..., 5), the indices of "
             f"{', '.join(SPRITE_FACTORS)}. Received: shape {factors.shape}, "
-            f"dtype {factors.dtype}"
+            f"dtype {factors.dtype}."
         )
     if np.any(factors < 0) or np.any(factors >= _SIZES):
         raise ValueError(
-            f"`factors` should lie below {_SIZES}, the sizes of "
-            f"{', '.join(SPRITE_FACTORS)}, and not be negative. Received "
+            f"`factors` must lie below {_SIZES}, the sizes of "
+            f"{', '.join(SPRITE_FACTORS)}, and not be negative. Received: "
             f"indices from {factors.reshape(-1, 5).min(axis=0)} to "
-            f"{factors.reshape(-1, 5).max(axis=0)}"
+            f"{factors.reshape(-1, 5).max(axis=0)}."
         )
     return factors
 
 
 def _inside(looks, dx, dy):
-    """Tells which points lie inside a sprite.
+    """Which points lie inside a sprite.
 
     Args:
-        looks: Integer array `(count, 3)`: shape, scale, orientation.
-        dx, dy: Offsets from the sprite's centre, `(count or 1, 1, width)` and
-            `(count or 1, height, 1)`, in units of the image's side.
+        looks: Integer array of shape `(count, 3)`. The shape, the scale and
+            the orientation.
+        dx: Array of shape `(count or 1, 1, width)`. The distance from the
+            sprite's center, in units of the image's side.
+        dy: Array of shape `(count or 1, height, 1)`. The same downwards.
 
     Returns:
-        Boolean array `(count, height, width)`.
+        Boolean array of shape `(count, height, width)`.
     """
     count, height, width = len(looks), dy.shape[1], dx.shape[2]
     dx = np.broadcast_to(dx, (count, 1, width))
@@ -174,7 +179,7 @@ def _ellipse(u, v):
 
 
 def _heart(u, v):
-    x, y = u / _HEART, _HEART_CENTRE - v / _HEART
+    x, y = u / _HEART, _HEART_CENTER - v / _HEART
     xx, yy = x * x, y * y
     bulge = xx + yy - 1
     return bulge * bulge * bulge <= xx * yy * y
@@ -184,20 +189,23 @@ def build(image_size: int | None, seed: int) -> sources.Source:
     """Builds the `sprites` source.
 
     Args:
-        image_size: Integer, a multiple of 16. `None` means 64.
-        seed: Integer, the seed of the permutation that splits the images.
+        image_size: Integer. A multiple of 16, or `None` for 64.
+        seed: Integer. The seed of the permutation that splits the images.
 
     Returns:
         A `Source` of `image` (uint8, 0 or 255, one channel), `factors`
         (int64, 5 indices) and `factor_values` (float32), with splits `all`
         (every image, in the order of `np.unravel_index`), and `train` and
         `test`, 90 % and 10 % of them in a seeded random order.
+
+    Raises:
+        ValueError: If the size is another.
     """
     height, width = image_sizes.as_size(image_size or 64)
     if height != width or height % 16:
         raise ValueError(
-            "The data set 'sprites' is square, with sides that are multiples "
-            f"of 16. Received: image_size={image_size!r}. For other sizes "
+            "`image_size` of 'sprites', which are square, must be a multiple "
+            f"of 16. Received: image_size={image_size!r}. For other sizes, "
             "pass `image_size` to `pipeline()`, which resizes."
         )
     order = np.random.default_rng(seed).permutation(_COUNT)
@@ -215,23 +223,23 @@ def build(image_size: int | None, seed: int) -> sources.Source:
 def _gather(side):
     """Makes images by moving pre-rendered sprites to their places.
 
-    A sprite's centre falls on one of a few places within a pixel, so one
+    A sprite's center falls on one of a few places within a pixel, so one
     small picture for each look and each such place is enough.
     """
     phases = max(1, 64 // math.gcd(side, 64))
     looks = np.stack(np.unravel_index(np.arange(720), _SIZES[:3]), axis=1)
     reach = math.ceil(_RADIUS * side) + 1
     grid = np.arange(-reach, reach + 1)
-    # Centre of a sprite, in pixels from the first pixel's centre.
-    centres = side * (33 + 2 * np.arange(32)) / 128 - 0.5
-    whole = np.floor(centres).astype("int64")
+    # Center of a sprite, in pixels from the first pixel's center.
+    centers = side * (33 + 2 * np.arange(32)) / 128 - 0.5
+    whole = np.floor(centers).astype("int64")
     bank = np.empty(
         (len(looks), phases, phases, grid.size, grid.size), "float32"
     )
     for row in range(phases):
         for column in range(phases):
-            dx = (grid - (centres - whole)[column])[None, None, :] / side
-            dy = (grid - (centres - whole)[row])[None, :, None] / side
+            dx = (grid - (centers - whole)[column])[None, None, :] / side
+            dy = (grid - (centers - whole)[row])[None, :, None] / side
             bank[:, row, column] = 255 * _inside(looks, dx, dy)
     with tf.device("CPU:0"):
         pictures = tf.constant(bank.reshape(-1, grid.size, grid.size))
@@ -244,24 +252,24 @@ def _gather(side):
     def window(position):
         return tf.range(side) - tf.gather(corners, position)[:, tf.newaxis]
 
-    def gather(numbers):
-        look, place = numbers // 1024, numbers % 1024
+    def gather(indices):
+        look, place = indices // 1024, indices % 1024
         x, y = place // 32, place % 32
-        indices = [look // 240, look // 40 % 6, look % 40, x, y]
+        factors = [look // 240, look // 40 % 6, look % 40, x, y]
         values = [
             tf.gather(table, index)
-            for table, index in zip(tables, indices, strict=True)
+            for table, index in zip(tables, factors, strict=True)
         ]
         picture = (look * phases + y % phases) * phases + x % phases
-        # Columns move by a matrix of zeros and ones, much faster here than
-        # by a gather of single bytes; rows by a gather.
+        # A matrix of zeros and ones moves the columns, which is much faster
+        # than to gather single bytes.
         columns = tf.one_hot(window(x), grid.size, axis=1)
         rows = tf.clip_by_value(window(y), 0, grid.size - 1)
         image = tf.matmul(tf.gather(pictures, picture), columns)
         image = tf.cast(tf.gather(image, rows, batch_dims=1), "uint8")
         return {
             "image": image[..., tf.newaxis],
-            "factors": tf.stack(indices, axis=1),
+            "factors": tf.stack(factors, axis=1),
             "factor_values": tf.stack(values, axis=1),
         }
 

@@ -1,9 +1,23 @@
-"""Distributions: log-probabilities, divergences and reparameterised samples.
+"""Distributions: objects to draw from, with densities and KL divergences."""
 
-All values are in nats. Each function takes `event_rank`, the number of last
-axes that make up one event: the result is summed over them.
-"""
+from keras_gen.distributions.bernoulli import Bernoulli, bernoulli_kl
+from keras_gen.distributions.distribution import Distribution, Joint
+from keras_gen.distributions.normal import IsotropicNormal, Normal
+from keras_gen.distributions.planar import GaussianMixtureRing, SwissRoll
+from keras_gen.distributions.priors import FromFunction, resolve_prior
+from keras_gen.distributions.uniform import Categorical, Uniform
 
-from keras_gen.distributions import bernoulli, normal
-
-__all__ = ["bernoulli", "normal"]
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "Distribution",
+    "FromFunction",
+    "GaussianMixtureRing",
+    "IsotropicNormal",
+    "Joint",
+    "Normal",
+    "SwissRoll",
+    "Uniform",
+    "bernoulli_kl",
+    "resolve_prior",
+]

@@ -1,65 +1,126 @@
-"""Normal distributions with diagonal covariance.
-
-A distribution is given by its mean and the logarithm of its variance, of
-shape `(..., *event)`.
-"""
+"""Normal distributions with diagonal covariance."""
 
 import math
 
+import keras
 from keras import ops
+
+from keras_gen.backend import noise
+from keras_gen.checks import check_positive
+from keras_gen.distributions.distribution import (
+    Distribution,
+    SaveableDistribution,
+    as_float,
+    sum_event,
+)
 
 LOG_2PI = math.log(2.0 * math.pi)
 
 
-def _sum_event(x, event_rank):
-    return ops.sum(x, axis=tuple(range(-event_rank, 0))) if event_rank else x
+class Normal(Distribution):
+    """Independent normal distributions, given by mean and log-variance.
 
+    Args:
+        mean: Tensor of shape `(batch, *event_shape)`.
+        log_variance: Tensor of the same shape, or a float.
+        event_rank: Integer. The number of axes of an event.
 
-def sample(mean, log_variance, noise):
-    """A reparameterised draw, `mean + exp(log_variance / 2) * noise`."""
-    return mean + ops.exp(0.5 * log_variance) * noise
+    Example:
 
-
-def log_prob(x, mean, log_variance, event_rank=1):
-    """Log-density of `x`, summed over the last `event_rank` axes."""
-    squares = ops.square(x - mean) * ops.exp(-log_variance)
-    return -0.5 * _sum_event(LOG_2PI + log_variance + squares, event_rank)
-
-
-def standard_log_prob(x, event_rank=1):
-    """Log-density of `x` under the standard normal distribution."""
-    return -0.5 * _sum_event(LOG_2PI + ops.square(x), event_rank)
-
-
-def kl_divergence(mean, log_variance, event_rank=1):
-    """KL divergence from the standard normal distribution, in closed form.
-
-    `KL(N(m, v) || N(0, 1)) = (m^2 + v - 1 - log v) / 2` for each coordinate.
+    >>> q = Normal(ops.zeros((8, 2)), ops.zeros((8, 2)))
+    >>> z = q.sample(5, seed=0)  # (5, 8, 2)
+    >>> q.log_prob(z)  # (5, 8)
     """
-    terms = ops.square(mean) + ops.exp(log_variance) - 1.0 - log_variance
-    return 0.5 * _sum_event(terms, event_rank)
+
+    mean = None  # In place of the base's property.
+
+    def __init__(self, mean, log_variance, event_rank: int = 1):
+        self.mean = as_float(mean, like=mean)
+        self.log_variance = as_float(log_variance, like=mean)
+        self.event_rank = event_rank
+        self.event_shape = tuple(mean.shape)[len(mean.shape) - event_rank :]
+
+    @property
+    def variance(self):
+        """The variance of each component of an event."""
+        return ops.exp(self.log_variance)
+
+    def draw(self, n, labels, seed):
+        # By example first: each worker draws for its own rows of the batch.
+        batch, *rest = ops.shape(self.mean)
+        eps = noise.normal((batch, n, *rest), seed)
+        return self.reparameterize(ops.swapaxes(eps, 0, 1))
+
+    def reparameterize(self, eps):
+        """The draw that standard normal noise stands for.
+
+        `mean + exp(log_variance / 2) * eps`, through which gradients pass to
+        the parameters (the reparameterization trick).
+
+        Args:
+            eps: Tensor of shape `(..., *event_shape)`.
+        """
+        eps = as_float(eps, like=self.mean)
+        return self.mean + ops.exp(0.5 * self.log_variance) * eps
+
+    def log_prob(self, x, labels=None):
+        terms = LOG_2PI + self.log_variance + self.squared_distance(x)
+        return -0.5 * sum_event(terms, self.event_rank)
+
+    def kl_divergence(self, other):
+        """`(log w - log v + (v + (m - n)^2) / w - 1) / 2`, summed.
+
+        For `N(m, v)` from `N(n, w)`; `None` if the other is not normal.
+        """
+        if not isinstance(other, Normal):
+            return None
+        ratio = self.log_variance - other.log_variance
+        terms = other.squared_distance(self.mean) + ops.expm1(ratio) - ratio
+        return 0.5 * sum_event(terms, self.event_rank)
+
+    def squared_distance(self, x):
+        """`(x - mean)^2 / variance`, component by component."""
+        squares = ops.square(as_float(x, like=self.mean) - self.mean)
+        return squares * ops.exp(-self.log_variance)
+
+    def product(self, other: "Normal") -> "Normal":
+        """The normalized product of two densities.
+
+        Precisions add up; the means are weighted by them.
+        """
+        precision = 1.0 / self.variance + 1.0 / other.variance
+        weighted = self.mean / self.variance + other.mean / other.variance
+        mean, log_variance = weighted / precision, -ops.log(precision)
+        return Normal(mean, log_variance, self.event_rank)
 
 
-def kl_divergence_between(
-    mean, log_variance, prior_mean, prior_log_variance, event_rank=1
-):
-    """KL divergence of one normal distribution from another.
+@keras.saving.register_keras_serializable(package="keras_gen")
+class IsotropicNormal(SaveableDistribution, Normal):
+    """The normal distribution of mean 0 and covariance `std^2 I`.
 
-    `KL(N(m, v) || N(n, w)) = (log w - log v + (v + (m - n)^2) / w - 1) / 2`
-    for each coordinate.
+    Args:
+        latent_dim: Integer. The size of a vector.
+        std: Float, above 0. The standard deviation of each component.
+
+    Example:
+
+    >>> IsotropicNormal(8, std=5.0).sample(100, seed=0)
     """
-    ratio = ops.exp(log_variance - prior_log_variance)
-    squares = ops.square(mean - prior_mean) * ops.exp(-prior_log_variance)
-    terms = prior_log_variance - log_variance + ratio + squares - 1.0
-    return 0.5 * _sum_event(terms, event_rank)
 
+    event_rank = 1
 
-def product(mean, variance, other_mean, other_variance):
-    """Mean and variance of the normalised product of two densities.
+    def __init__(self, latent_dim: int, std: float = 1.0):
+        check_positive(latent_dim=latent_dim, std=std)
+        self.event_shape = (latent_dim,)
+        self.std = std
 
-    Precisions add up; the means are weighted by them.
-    """
-    precision = 1.0 / variance + 1.0 / other_variance
-    product_variance = 1.0 / precision
-    weighted = mean / variance + other_mean / other_variance
-    return product_variance * weighted, product_variance
+    @property
+    def mean(self):
+        return as_float(ops.zeros(self.event_shape))
+
+    @property
+    def log_variance(self):
+        return as_float(2.0 * math.log(self.std))
+
+    def draw(self, n, labels, seed):
+        return self.std * noise.normal((n, *self.event_shape), seed)

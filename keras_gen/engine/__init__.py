@@ -1,28 +1,30 @@
-"""How a model learns: the training loop, its two primitives and its state.
+"""How a model learns: training steps, players, data, schedules, saving."""
 
-The backends are known here and nowhere else in a model's way of learning.
-"""
-
-from keras_gen.engine.backend import (
-    fused_batch_norm,
-    gradient,
-    replica,
-    replica_mean,
-)
+from keras_gen.engine.data_spec import Batch
 from keras_gen.engine.ema import averaged_copy, update_average
 from keras_gen.engine.generative_model import GenerativeModel
 from keras_gen.engine.players import OptimizerGroup
-from keras_gen.engine.records import Batch, Signature
+from keras_gen.engine.records import Signature
+from keras_gen.engine.specs import (
+    Attributes,
+    Examples,
+    Groups,
+    Labels,
+    Spec,
+    Vector,
+)
 
 __all__ = [
+    "Attributes",
     "Batch",
+    "Examples",
     "GenerativeModel",
+    "Groups",
+    "Labels",
     "OptimizerGroup",
     "Signature",
+    "Spec",
+    "Vector",
     "averaged_copy",
-    "fused_batch_norm",
-    "gradient",
-    "replica",
-    "replica_mean",
     "update_average",
 ]

@@ -1,20 +1,20 @@
-"""Inference in slices, so that memory stays bounded."""
+"""Batched inference, so that memory stays bounded."""
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_gen.engine import backend
+from keras_gen import backend
 
 
 def run_batched(fn, *arrays, batch_size=256):
-    """Applies `fn` to slices of arrays and joins the results.
+    """Applies `fn` to batches of examples and concatenates the results.
 
     Args:
         fn: Function of tensors that returns a structure of tensors whose
             first axis is that of its arguments. No gradient is recorded.
         *arrays: Arrays of equal length along the first axis.
-        batch_size: Integer. The length of a slice.
+        batch_size: Integer. The examples in a batch.
 
     Returns:
         The structure of NumPy arrays.
@@ -22,7 +22,7 @@ def run_batched(fn, *arrays, batch_size=256):
     size = len(arrays[0])
     if size == 0:
         raise ValueError(
-            "There must be at least one example. Received arrays of shapes "
+            "Arrays must hold at least one example. Received: shapes "
             f"{[np.shape(array) for array in arrays]}."
         )
     results = []

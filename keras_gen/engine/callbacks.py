@@ -12,7 +12,10 @@ BATCH_HOOKS = [
 
 
 class CountEpochs(keras.callbacks.Callback):
-    """Keeps a model's count of the epochs it has been trained for."""
+    """Begins a model's epochs, and counts those it has been trained for."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.begin_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.epochs_seen.assign_add(1)

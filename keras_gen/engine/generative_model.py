@@ -1,44 +1,68 @@
 """The base class of all models: how training steps become a `keras.Model`."""
 
-import contextlib
-import random
+import os
 import typing
-import zlib
 
 import keras
 import numpy as np
-from keras import ops
 
-from keras_gen.engine import backend
+from keras_gen import serving
 from keras_gen.engine.batched import run_batched
-from keras_gen.engine.callbacks import arrange_callbacks
+from keras_gen.engine.building import Building
+from keras_gen.engine.data_spec import Batch, check_batch, map_spec
+from keras_gen.engine.fitting import Fitting
 from keras_gen.engine.players import assign_optimizers
-from keras_gen.engine.records import (
-    Batch,
-    RunningMeans,
-    Signature,
-    refuse_weights,
-)
+from keras_gen.engine.records import RunningMeans, Signature
 from keras_gen.engine.saveable import Saveable
+from keras_gen.engine.specs import Spec
+from keras_gen.engine.trainer import BackendSteps
+from keras_gen.engine.updates import Updates
+
+# Keras sets these on a compiled model.
+RESERVED = ("loss", "metrics", "optimizer", "stop_training")
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
-class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
+class GenerativeModel(
+    BackendSteps, Building, Updates, Fitting, Saveable, keras.Model
+):
     """A `keras.Model` with its own training algorithm and several players.
 
-    A subclass names its players, builds its networks in the constructor and
-    writes `training_step`, the algorithm of its paper, once for all backends.
+    A subclass names its players, builds its networks in the constructor,
+    declares its data and writes the loss of each player, once for all
+    backends. `training_step`, the algorithm of its paper, is by default one
+    update of each player, in their order.
 
-    Class attributes:
+    Class attributes, which may also be set in the constructor:
         players: Dictionary from the name of each player (an optimizer) to
             the names of the attributes that hold the networks it updates.
         logged: Names of the quantities that the steps log, besides the
             players' losses.
+        presets: Dictionary from the name of each named configuration to its
+            arguments; `"paper"` need not be named if it has none.
+        ordered_batches: Boolean. Whether `fit` leaves arrays in their order.
+
+    A subclass defines:
+        data_spec: What data it takes.
+        {player}_loss: `(batch, training)`, for each player: a scalar.
+        default_optimizer: The optimizer of each player in a bare `compile()`;
+            or default_optimizers, where they differ.
+        call, signatures: What `model(inputs)` and a served model do.
 
     Args:
         seed: Integer, or `None` to draw one. All randomness of the model
             follows from it.
-        **kwargs: `name` and `dtype` of the `keras.Model`.
+        name: String or `None`. The name of the model.
+        dtype: String, `keras.DTypePolicy` or `None`. The dtype policy.
+
+    Args of methods:
+        x: Array of `n` examples.
+        num_samples: Integer. How many samples.
+        labels: Array of `n` classes, or one for all, for a conditional
+            model. Defaults to each class in turn.
+        seed: Integer for the same result each time, or `None` to draw from
+            the model's own seed.
+        batch_size: Integer. How many examples are computed at a time.
 
     Example:
 
@@ -48,43 +72,69 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
 
         def __init__(self, **kwargs):
             super().__init__(**kwargs)
-            self.network = keras.Sequential(
-                [keras.Input((2,)), keras.layers.Dense(1)]
+            self.network = self.network_of(
+                "network",
+                None,
+                lambda: keras.Sequential(
+                    [keras.Input((2,)), keras.layers.Dense(1)]
+                ),
             )
+
+        def data_spec(self):
+            return Batch(x=Examples((2,)), y=Examples((1,)))
 
         def call(self, inputs):
             return self.network(inputs)
 
-        def error(self, batch):
-            return keras.ops.mean((batch.y - self.network(batch.x)) ** 2)
-
-        def training_step(self, batch):
-            self.minimize("model", lambda: self.error(batch))
-
-        def evaluation_step(self, batch):
-            self.log(loss=self.error(batch))
+        def model_loss(self, batch, training):
+            return ops.mean((batch.y - self.network(batch.x)) ** 2)
     ```
     """
 
     players: typing.ClassVar[dict[str, list[str]]] = {}
     logged: typing.ClassVar[tuple[str, ...]] = ()
+    ordered_batches: typing.ClassVar[bool] = False
+    # What the bases ask of a subclass: attributes and methods.
+    must_set: typing.ClassVar[tuple[str, ...]] = ()
+    must_define: typing.ClassVar[tuple[str, ...]] = ("data_spec",)
 
-    def __init__(self, seed: int | None = None, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: typing.Any = None,
+    ):
+        super().__init__(name=name, dtype=dtype)
         self._compiled_step = None
         self.seed = seed
         self._scopes_opened = 0
-        self.epochs_seen = self.add_weight(
-            shape=(),
-            initializer="zeros",
-            dtype="int32",
-            trainable=False,
-            name="epochs_seen",
-        )
-        self._means = RunningMeans([*self.loss_names.values(), *self.logged])
+        for counter in ("epochs_seen", "steps_seen", "examples_seen"):
+            setattr(self, counter, self.add_state(counter, 0, (), "int32"))
         self.built = True
 
-    # ---- Building ---------------------------------------------------------
+    def add_state(
+        self, name: str, value: float, shape: tuple = (), dtype=None
+    ) -> keras.Variable:
+        """Adds a weight that no player trains, and that is saved."""
+        return self.add_weight(
+            shape=shape,
+            initializer=keras.initializers.Constant(value),
+            dtype=dtype,
+            trainable=False,
+            name=name,
+        )
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        cls.presets = {"paper": {}, **cls.presets}
+        for name in RESERVED:
+            if name in vars(cls):
+                raise TypeError(
+                    f"A model must not define `{name}`, which Keras sets. "
+                    f"Received: {cls.__name__}.{name}. Rename it."
+                )
+
+    # ---- Players ----------------------------------------------------------
 
     @property
     def loss_names(self) -> dict[str, str]:
@@ -92,42 +142,6 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         if len(self.players) == 1:
             return dict.fromkeys(self.players, "loss")
         return {player: f"{player}_loss" for player in self.players}
-
-    def seed_generator(self, purpose: str) -> keras.random.SeedGenerator:
-        """A seed generator for one purpose, independent of the others.
-
-        Args:
-            purpose: String. The use of the numbers, such as `"latents"`.
-
-        Returns:
-            `keras.random.SeedGenerator`. Assign it to an attribute.
-        """
-        if self.seed is None:
-            return keras.random.SeedGenerator()
-        # Generators of neighbouring seeds overlap on PyTorch, where Keras
-        # adds the seed and the number of the draw.
-        mixed = zlib.crc32(f"{self.seed}/{purpose}".encode())
-        return keras.random.SeedGenerator(mixed % (2**31 - 1))
-
-    @contextlib.contextmanager
-    def building_scope(self):
-        """Builds networks in this model's dtype policy, from its seed."""
-        policy = keras.config.dtype_policy()
-        numbers = random.getstate()
-        keras.config.set_dtype_policy(self.dtype_policy)
-        if self.seed is not None:
-            # What has no seed of its own, Keras seeds from Python's numbers.
-            random.seed(f"{self.seed}/networks {self._scopes_opened}")
-            self._scopes_opened += 1
-        try:
-            yield
-        finally:
-            keras.config.set_dtype_policy(policy)
-            if self.seed is not None:
-                random.setstate(numbers)
-
-    def build(self, input_shape=None):
-        """Does nothing: the constructor has built all networks."""
 
     def player_variables(self, player: str) -> list[keras.Variable]:
         """The trainable variables that `player` updates."""
@@ -138,12 +152,65 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
             for variable in network.trainable_variables
         ]
 
+    def player_loss(self, player: str, batch: Batch, training: bool):
+        """A player's loss of a batch, as `{player}_loss` defines it."""
+        loss = getattr(self, f"{player}_loss", None)
+        if loss is None:
+            raise NotImplementedError(
+                f"{type(self).__name__} needs `{player}_loss(batch, training)`."
+            )
+        return loss(batch, training=training)
+
+    def regularization(self, player: str):
+        """The sum of the regularizers of a player's variables."""
+        return sum(
+            variable.regularizer(variable)
+            for variable in self.optimizer.player_variables(player)
+            if variable.regularizer is not None
+        )
+
+    # ---- Data -------------------------------------------------------------
+
+    def data_spec(self) -> Batch:
+        """What data the model takes: a `Batch` of specs."""
+        raise NotImplementedError(f"{type(self).__name__} needs `data_spec`.")
+
+    def as_examples(self, x):
+        """Arrays in the type and the shape of `data_spec().x`, checked."""
+        x = keras.tree.map_structure(np.asarray, x)
+        return map_spec(self.as_array, self.data_spec().x, x, "x")
+
+    def as_array(self, name: str, spec: Spec, value) -> np.ndarray:
+        """An argument in the type and the shape of a spec, checked."""
+        return spec.array(type(self).__name__, name, value)
+
+    def check_data(self, x, y=None) -> None:
+        """Checks shapes and values of arrays against `data_spec()`.
+
+        Args:
+            x: Array of examples, or the structure of arrays that `fit` takes.
+            y: What goes with them, or `None` to check `x` alone.
+
+        Raises:
+            ValueError: If they do not fit.
+        """
+        spec = self.data_spec()
+        self._check(Batch(x, y), Batch(spec.x) if y is None else spec)
+
+    def _check(self, batch, spec=None, batch_size=None, shuffle=False):
+        spec = self.data_spec() if spec is None else spec
+        check_batch(type(self).__name__, spec, batch, batch_size, shuffle)
+
     # ---- Compiling --------------------------------------------------------
 
     def default_optimizers(self) -> dict[str, keras.optimizers.Optimizer]:
         """The optimizers of the paper, which a bare `compile()` uses."""
-        raise TypeError(
-            f"{type(self).__name__} names no optimizers of its own: pass "
+        return {player: self.default_optimizer() for player in self.players}
+
+    def default_optimizer(self) -> keras.optimizers.Optimizer:
+        """A new optimizer of the paper, if all players have the same."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no optimizers of its own: pass "
             "`compile(optimizer=...)`, or define `default_optimizers`."
         )
 
@@ -154,6 +221,7 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         steps_per_execution: int = 1,
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
+        **unsupported,
     ):
         """Prepares the model for training.
 
@@ -170,6 +238,13 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
             auto_scale_loss: Boolean. Whether each player's loss is scaled
                 under the dtype policy `"mixed_float16"`.
         """
+        if unsupported:
+            raise TypeError(
+                f"`compile` of {type(self).__name__} must be given optimizers "
+                f"alone: the losses are the model's. Received: "
+                f"{', '.join(unsupported)}. For metrics, pass "
+                "`keras_gen.callbacks.EvaluateMetrics` to `fit`."
+            )
         defaults = (
             self.default_optimizers()
             if optimizer is None
@@ -191,7 +266,9 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
             jit_compile=jit_compile,
             auto_scale_loss=False,
         )
-        self._loss_tracker = None
+        # Past Keras' tracking, as its own tracker of the loss is set.
+        means = RunningMeans([*self.loss_names.values(), *self.logged])
+        object.__setattr__(self, "_loss_tracker", means)
         self._compile_arguments = {
             "run_eagerly": run_eagerly,
             "steps_per_execution": steps_per_execution,
@@ -209,210 +286,77 @@ class GenerativeModel(backend.BackendSteps, Saveable, keras.Model):
         optimizer = keras.saving.deserialize_keras_object(config["optimizer"])
         self.compile(**{**config, "optimizer": optimizer})
 
-    # ---- Training ---------------------------------------------------------
+    # ---- What a step does -------------------------------------------------
 
     def training_step(self, batch: Batch) -> None:
         """One round of the paper's algorithm, through `minimize`."""
-        raise TypeError(f"{type(self).__name__} defines no `training_step`.")
+        for player in self.players:
+            self.minimize(player, batch)
 
     def evaluation_step(self, batch: Batch) -> None:
-        """Logs on held-out data what `training_step` logs in training."""
-        raise TypeError(f"{type(self).__name__} defines no `evaluation_step`.")
-
-    def minimize(self, player: str, loss_fn):
-        """Updates a player's variables by one step of its optimizer.
-
-        The loss is logged under the player's name. Changes that `loss_fn`
-        makes to other state, such as the moving statistics of batch
-        normalization, last. Regularizers of the player's variables are added
-        to the loss.
-
-        Args:
-            player: String. A key of `players`.
-            loss_fn: Function without arguments that returns the loss, a
-                scalar, or a pair of the loss and any structure of tensors.
-
-        Returns:
-            The loss, and the structure or `None`. No gradient passes through
-            either.
-        """
-        optimizer = self.optimizer[player]
-        variables = self.optimizer.player_variables(player)
-        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-
-        def objective():
-            loss = loss_fn()
-            loss, aux = loss if isinstance(loss, tuple) else (loss, None)
-            if len(loss.shape) != 0:
-                raise ValueError(
-                    f"The loss of the player {player!r} must be a scalar. "
-                    f"Received: shape={tuple(loss.shape)}. Reduce it with "
-                    "`ops.mean` or `ops.sum`."
-                )
-            loss = ops.cast(loss, "float32")
-            for variable in variables:
-                if variable.regularizer is not None:
-                    loss = loss + variable.regularizer(variable)
-            return optimizer.scale_loss(loss), (loss, aux)
-
-        (loss, aux), gradients = backend.differentiate(objective, variables)
-        scale = optimizer.dynamic_scale if scaled else 1.0
-        if scaled:
-            gradients = [gradient / scale for gradient in gradients]
-        gradients = self.transform_gradients(player, gradients)
-        if scaled:
-            gradients = [gradient * scale for gradient in gradients]
-        backend.apply_gradients(optimizer, gradients, variables)
-        self.log(**{self.loss_names[player]: loss})
-        return loss, aux
-
-    def gradient(self, fn, x):
-        """Derivative of `sum(fn(x))` by `x`, itself differentiable.
-
-        Args:
-            fn: Function of one tensor that returns one tensor.
-            x: Float tensor.
-
-        Returns:
-            Tensor of the shape of `x`.
-        """
-        return backend.gradient(fn, x)
-
-    def transform_gradients(self, player: str, gradients: list) -> list:
-        """Hook: the gradients that `player`'s optimizer is given."""
-        return gradients
-
-    def log(self, **values) -> None:
-        """Adds values to the running means that `fit` reports."""
-        unknown = set(values) - set(self._means.names)
-        if unknown:
-            raise KeyError(
-                f"{type(self).__name__} does not log {sorted(unknown)}. It "
-                f"logs {list(self._means.names)}: name it in `logged`."
-            )
-        values = {k: ops.convert_to_tensor(v) for k, v in values.items()}
-        values = {k: ops.stop_gradient(v) for k, v in values.items()}
-        self._means.update_state(values)
-
-    def split(self, data, updates: int) -> list:
-        """Splits a batch into fresh parts, one for each of several updates.
-
-        Args:
-            data: Structure of tensors whose first axis is the batch, and
-                of `None`.
-            updates: Integer. The number of parts.
-
-        Returns:
-            List of `updates` structures. Their sizes differ by at most one.
-        """
-        size = ops.shape(keras.tree.flatten(data)[0])[0]
-        backend.require_at_least(
-            size,
-            updates,
-            f"A batch must hold at least one example for each of the {updates} "
-            "updates in a training step. Received: batch size {size}. Pass a "
-            f"larger batch (a multiple of {updates}) or drop the remainder.",
-        )
-        bounds = [i * size // updates for i in range(updates + 1)]
-
-        def part(i):
-            rows = slice(bounds[i], bounds[i + 1])
-            return keras.tree.map_structure(
-                lambda x: None if x is None else x[rows], data
-            )
-
-        return [part(i) for i in range(updates)]
-
-    def run_step(self, step, data):
-        """Runs a step on what `fit` was given, and returns the logs."""
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        refuse_weights(type(self).__name__, sample_weight)
-        step(self.prepare_batch(Batch(x, y)))
-        return self._means.result()
-
-    def prepare_batch(self, batch: Batch) -> Batch:
-        """Hook: checks the shapes of a batch before each step."""
-        return batch
-
-    def check_arrays(self, x, y) -> None:
-        """Hook: checks the first examples of the arrays `x` and perhaps `y`."""
-
-    def _check_arrays(self, x, y):
-        if isinstance(x, np.ndarray):
-            self.check_arrays(x[:1000], None if y is None else y[:1000])
-
-    def fit(
-        self,
-        x=None,
-        y=None,
-        batch_size: int | None = None,
-        epochs: int = 1,
-        verbose="auto",
-        callbacks=None,
-        **kwargs,
-    ) -> keras.callbacks.History:
-        """Trains the model, as `keras.Model.fit` does.
-
-        A step is one round of the model's algorithm. Where a round has
-        several updates on fresh data, `batch_size` counts the examples of
-        the whole round.
-        """
-        refuse_weights(type(self).__name__, kwargs.get("sample_weight"))
-        self._check_arrays(x, y)
-        if self.compiled:
-            backend.synchronise([*self.variables, *self.optimizer.variables])
-        callbacks = arrange_callbacks(
-            self, callbacks, x, batch_size, epochs, verbose, **kwargs
-        )
-        return super().fit(
-            x,
-            y,
-            batch_size=batch_size,
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            **kwargs,
-        )
-
-    def evaluate(
-        self, x=None, y=None, *args, return_dict: bool = False, **kwargs
-    ):
-        """Evaluates the model, as `keras.Model.evaluate` does.
-
-        Without `return_dict`, the values come in the order of the logs: the
-        losses first.
-        """
-        self._assert_compile_called("evaluate")
-        self._check_arrays(x, y)
-        logs = super().evaluate(x, y, *args, return_dict=True, **kwargs)
-        if return_dict:
-            return logs
-        values = [logs[name] for name in self._means.names]
-        return values if len(values) > 1 else values[0]
+        """Logs the players' losses of held-out data."""
+        for player, name in self.loss_names.items():
+            loss = self.player_loss(player, batch, training=False)
+            self.log(**{name: loss + self.regularization(player)})
 
     # ---- Inference --------------------------------------------------------
 
     def signatures(self) -> dict[str, Signature]:
-        """The functions that `keras_gen.serving.export` puts in a SavedModel.
+        """The functions that `export` puts in a SavedModel.
 
         `"serving_default"` is `model(inputs)`.
         """
-        raise TypeError(f"{type(self).__name__} names no `signatures`.")
+        raise NotImplementedError(f"{type(self).__name__} needs `signatures`.")
 
     def served_networks(self) -> list[keras.layers.Layer]:
         """The networks whose weights the served functions use."""
         return [self]
 
+    def export(
+        self,
+        filepath: str | os.PathLike,
+        format: str = "tf_saved_model",
+        overwrite: bool = False,
+        **kwargs,
+    ):
+        """Exports the model for serving.
+
+        Args:
+            filepath: Folder to write, such as `"saved_models/dcgan/1"`.
+            format: String. `"tf_saved_model"` has a named signature for each
+                use of the model, as `keras_gen.serving.export` describes.
+                Other formats are those of `keras.Model.export`.
+            overwrite: Boolean. Whether an existing folder may be replaced.
+            **kwargs: Further arguments of `keras.Model.export`, for other
+                formats.
+        """
+        if format == "tf_saved_model" and not kwargs:
+            return serving.export(self, filepath, overwrite=overwrite)
+        return super().export(filepath, format=format, **kwargs)
+
     def run_batched(self, fn, *arrays, batch_size: int = 256):
-        """Applies `fn` to slices of arrays and joins the results.
+        """Applies `fn` to batches of examples and concatenates the results.
 
         Args:
             fn: Function of tensors that returns a structure of tensors whose
                 first axis is that of its arguments. No gradient is recorded.
             *arrays: Arrays of equal length along the first axis.
-            batch_size: Integer. The length of a slice.
+            batch_size: Integer. The examples in a batch.
 
         Returns:
             The structure of NumPy arrays.
         """
         return run_batched(fn, *arrays, batch_size=batch_size)
+
+    def run(self, step, x, *others, batch_size: int = 256):
+        """Applies a step to examples, checked and in batches.
+
+        Args:
+            step: Function of a batch, and of batches of `others`.
+            *others: Arrays that go with the examples.
+
+        Returns:
+            The structure of NumPy arrays.
+        """
+        x = self.as_examples(x)
+        return self.run_batched(step, x, *others, batch_size=batch_size)

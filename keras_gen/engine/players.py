@@ -1,4 +1,4 @@
-"""The optimizers of a game, behind the one `model.optimizer` of Keras."""
+"""One optimizer per player, behind the one `model.optimizer` of Keras."""
 
 import keras
 
@@ -55,6 +55,19 @@ class OptimizerGroup(keras.optimizers.Optimizer):
                 f"{list(self._players.optimizers)}."
             )
         return self._players.optimizers[player]
+
+    def reset(self):
+        """Forgets moments and counts of updates, but not learning rates.
+
+        New layers of a growing model start as at the beginning of training.
+        """
+        for optimizer in self.optimizers:
+            optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+            for variable in optimizer.variables:
+                if variable is not optimizer._learning_rate:
+                    variable.assign(
+                        keras.ops.zeros(variable.shape, variable.dtype)
+                    )
 
     def keys(self):
         return self._players.optimizers.keys()

@@ -1,17 +1,11 @@
-"""What steps are given, what servers are told, what data must be."""
+"""Records of the engine: served functions and running means."""
 
 import typing
-import warnings
 
 import keras
 from keras import ops
 
-
-class Batch(typing.NamedTuple):
-    """What a step is given: the inputs and, if there are any, the targets."""
-
-    x: typing.Any
-    y: typing.Any = None
+from keras_gen.engine.specs import Spec
 
 
 class Signature(typing.NamedTuple):
@@ -20,13 +14,12 @@ class Signature(typing.NamedTuple):
     Attributes:
         fn: Function of tensors, one for each input, that returns one tensor
             or a sequence of tensors.
-        inputs: Dictionary from the name of each input to its shape, with
-            `None` for the batch, or to a pair of shape and dtype.
+        inputs: Dictionary from the name of each input to its `Spec`.
         outputs: Names of the outputs.
     """
 
     fn: typing.Callable
-    inputs: dict
+    inputs: dict[str, Spec]
     outputs: tuple[str, ...]
 
 
@@ -66,52 +59,3 @@ class RunningMeans(keras.metrics.Metric):
         means = ops.divide_no_nan(self.totals.value, self.counts.value)
         means = ops.unstack(means, num=len(self.names))
         return dict(zip(self.names, means, strict=True))
-
-
-def check_range(name: str, x, low: float, high: float) -> None:
-    """Raises unless the values of an array lie in a range.
-
-    Args:
-        name: String. The name of the model.
-        x: NumPy array.
-        low: Float.
-        high: Float.
-    """
-    smallest, largest = float(x.min()), float(x.max())
-    slack = 1e-3 * (high - low)
-    received = (
-        f"{name} expects values from {low:g} to {high:g}. Received values "
-        f"from {smallest:g} to {largest:g}. Rescale the data."
-    )
-    if smallest < low - slack or largest > high + slack:
-        raise ValueError(received)
-    if low < 0.0 <= smallest:
-        # Images in [0, 1], given to a model of [-1, 1].
-        warnings.warn(received, stacklevel=2)
-
-
-def check_positive(**values) -> None:
-    """Raises unless each of some arguments is above zero.
-
-    Args:
-        **values: Numbers by the names of the arguments.
-    """
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(
-                f"`{name}` must be above 0. Received: {name}={value!r}."
-            )
-
-
-def refuse_weights(name: str, sample_weight) -> None:
-    """Raises if data have sample weights, which no model here takes.
-
-    Args:
-        name: String. The name of the model.
-        sample_weight: What was given, or `None`.
-    """
-    if sample_weight is not None:
-        raise ValueError(
-            f"{name} takes no sample weights. Received data with three parts, "
-            "the third of them weights. Pass (x,) or (x, y)."
-        )

@@ -1,167 +1,25 @@
-"""The engine's primitives on TensorFlow."""
+"""What Keras' TensorFlow trainer calls for each batch."""
 
-import contextlib
-import functools
-
-import keras
-import numpy as np
 import tensorflow as tf
 
 
 class BackendSteps:
-    """The steps that Keras' TensorFlow trainer calls for each batch."""
+    """The steps of Keras' TensorFlow trainer."""
 
     def train_step(self, data):
-        return self.run_step(self.training_step, data)
+        with _after(data):
+            return self.run_training_step(data)
 
     def test_step(self, data):
-        return self.run_step(self.evaluation_step, data)
+        with _after(data):
+            return self.run_evaluation_step(data)
 
 
-def differentiate(objective, variables):
-    """Returns `objective()` (scaled loss, outputs) and the gradients."""
-    values = [variable.value for variable in variables]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(values)
-        loss, outputs = objective()
-        # Keras' optimizers add the replicas' gradients up.
-        loss = loss / tf.distribute.get_strategy().num_replicas_in_sync
-    gradients = tape.gradient(
-        loss, values, unconnected_gradients=tf.UnconnectedGradients.ZERO
-    )
-    return outputs, gradients
+def _after(data):
+    """A context in which all operations wait for the data.
 
-
-def apply_gradients(optimizer, gradients, variables):
-    scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-    _fuse(optimizer.inner_optimizer if scaled else optimizer)
-    optimizer.apply(gradients, variables)
-
-
-def _fuse(optimizer):
-    """Lets Adam update a variable and its moments by one kernel."""
-    kinds = (keras.optimizers.Adam, keras.optimizers.AdamW)
-    if type(optimizer) not in kinds or optimizer.amsgrad:
-        return
-    step = tf.cast(optimizer.iterations.value + 1, tf.float32)
-    powers = [
-        np.float32(beta) ** step
-        for beta in (optimizer.beta_1, optimizer.beta_2)
-    ]
-    optimizer.update_step = functools.partial(_adam_update, optimizer, powers)
-
-
-def _adam_update(adam, powers, gradient, variable, learning_rate):
-    dtype = variable.dtype
-    if isinstance(gradient, tf.IndexedSlices) or dtype != tf.float32:
-        type(adam).update_step(adam, gradient, variable, learning_rate)
-        return
-    index = adam._get_variable_index(variable)
-    betas = np.float32(adam.beta_1), np.float32(adam.beta_2)
-    # The kernel takes 1 - beta_2 in float32. The root of the second moment is
-    # off by this factor; the step is not.
-    root = np.sqrt(float(1 - betas[1]) / (1.0 - adam.beta_2))
-    tf.raw_ops.ResourceApplyAdam(
-        var=variable.handle,
-        m=adam._momentums[index].value.handle,
-        v=adam._velocities[index].value.handle,
-        beta1_power=powers[0],
-        beta2_power=powers[1],
-        lr=tf.cast(learning_rate, dtype) * np.float32(root),
-        beta1=betas[0],
-        beta2=betas[1],
-        epsilon=np.float32(adam.epsilon * root),
-        grad=gradient,
-    )
-
-
-def gradient(fn, x):
-    """Derivative of `sum(fn(x))` with respect to `x`.
-
-    The result can itself be differentiated, with respect to `x` as well as
-    to the variables that `fn` uses: it is what gradient penalties are made
-    of. Where `fn` treats the examples of a batch independently of each
-    other, row `i` is the derivative of `fn(x[i])`.
-
-    Args:
-        fn: Function of one tensor that returns one tensor.
-        x: Float tensor.
-
-    Returns:
-        Tensor of the shape of `x`.
-
-    Example:
-
-    >>> gradient(lambda x: x**3, keras.ops.array([1.0, 2.0]))  # [3, 12]
+    Keras asks an iterator for a batch more than it has. What needs no data,
+    such as counting steps, must not run in that step.
     """
-    x = tf.convert_to_tensor(x)
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(x)
-        y = fn(x)
-    return tape.gradient(
-        y, x, unconnected_gradients=tf.UnconnectedGradients.ZERO
-    )
-
-
-def replica():
-    """This worker's index and the number of workers that share a batch."""
-    context = tf.distribute.get_replica_context()
-    if context is None or context.num_replicas_in_sync == 1:
-        return 0, 1
-    return (
-        context.replica_id_in_sync_group,
-        context.num_replicas_in_sync,
-    )
-
-
-def replica_mean(x):
-    """The mean of `x` over all workers, differentiable."""
-    if replica()[1] == 1:
-        return x
-    return tf.distribute.get_replica_context().all_reduce(
-        tf.distribute.ReduceOp.MEAN, x
-    )
-
-
-def fused_batch_norm(x, scale, offset, epsilon):
-    """One kernel for each direction; TensorFlow knows its second derivative."""
-    if replica()[1] != 1 or x.dtype != tf.float32 or len(x.shape) < 2:
-        return None
-    channels = x.shape[-1]
-    scale = tf.ones(channels) if scale is None else scale
-    offset = tf.zeros(channels) if offset is None else offset
-    shape = tf.shape(x)
-    images = x if len(x.shape) == 4 else tf.reshape(x, (-1, 1, 1, channels))
-    outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=images,
-        scale=scale,
-        offset=offset,
-        mean=[],
-        variance=[],
-        epsilon=epsilon,
-        is_training=True,
-    )
-    # The kernel divides the sum of squares by one less than their number.
-    number = tf.cast(tf.size(x) // channels, tf.float32)
-    variance *= tf.maximum(number - 1.0, 1.0) / number
-    if len(x.shape) != 4:
-        outputs = tf.ensure_shape(tf.reshape(outputs, shape), x.shape)
-    return outputs, mean, variance
-
-
-def synchronise(variables):
-    """Strategies mirror their variables themselves: nothing is left to do."""
-
-
-def inference():
-    return contextlib.nullcontext()
-
-
-def require_at_least(size, minimum, message):
-    if isinstance(size, int):
-        if size < minimum:
-            raise ValueError(message.format(size=size))
-    else:
-        tf.debugging.assert_greater_equal(
-            size, minimum, message.format(size="fewer")
-        )
+    tensors = [x for x in tf.nest.flatten(data) if tf.is_tensor(x)]
+    return tf.control_dependencies(tensors)

@@ -6,22 +6,28 @@ from keras_gen.layers.batch_normalization import (
 )
 from keras_gen.layers.corruption import (
     AdditiveNoise,
+    Corruption,
     DropoutNoise,
     MaskingNoise,
     SaltAndPepperNoise,
 )
+from keras_gen.layers.image_pool import ImagePool
 from keras_gen.layers.k_sparse import KSparse
 from keras_gen.layers.layer_normalization import LayerNormalization
 from keras_gen.layers.shared_log_variance import SharedLogVariance
+from keras_gen.layers.tied_decoder import TiedDecoder
 
 __all__ = [
     "AdditiveNoise",
     "BatchNormalization",
     "ConditionalBatchNormalization",
+    "Corruption",
     "DropoutNoise",
+    "ImagePool",
     "KSparse",
     "LayerNormalization",
     "MaskingNoise",
     "SaltAndPepperNoise",
     "SharedLogVariance",
+    "TiedDecoder",
 ]

@@ -3,8 +3,8 @@
 import keras
 from keras import ops
 
-from keras_gen.engine import fused_batch_norm, replica_mean
-from keras_gen.precision import at_least_float32
+from keras_gen.backend import fused_batch_norm, replica_mean
+from keras_gen.backend.precision import at_least_float32
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
@@ -18,12 +18,12 @@ class BatchNormalization(keras.layers.Layer):
     momentum 0.1 is `momentum=0.9` here).
 
     Args:
-        momentum: Float in [0, 1). Share of the moving statistics kept in
-            each training call.
+        momentum: Float in [0, 1). Fraction of the moving statistics kept
+            in each training call.
         epsilon: Float. Added to the variance.
-        center: Boolean. Whether an offset is learned.
+        center: Boolean. Whether a bias is learned.
         scale: Boolean. Whether a scale is learned.
-        beta_initializer: Initializer of the offset.
+        beta_initializer: Initializer of the bias.
         gamma_initializer: Initializer of the scale.
 
     Call arguments:
@@ -142,7 +142,7 @@ class BatchNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_gen")
 class ConditionalBatchNormalization(keras.layers.Layer):
-    """Batch normalization with a scale and an offset for each class.
+    """Batch normalization with a scale and a bias for each class.
 
     Args:
         num_classes: Integer. The number of rows of the two tables.

@@ -1,15 +1,16 @@
 """Corruptions of examples, for denoising autoencoders.
 
-Each layer leaves its inputs as they are outside of training, and draws anew
+Each layer leaves its inputs as they are outside of training, and draws again
 in each call in training.
 """
 
 import keras
 from keras import ops
 
-from keras_gen.engine import noise
+from keras_gen.backend import noise
 
 
+@keras.saving.register_keras_serializable(package="keras_gen")
 class Corruption(keras.layers.Layer):
     """Base class of corruptions: a subclass defines `corrupt`.
 
@@ -35,10 +36,10 @@ class Corruption(keras.layers.Layer):
 
         Returns:
             The corrupted tensor, and a tensor of the same shape that is 1
-            where the noise has chosen an entry, even if the entry kept its
-            value, and 0 elsewhere.
+            where the noise has corrupted a component, even if its value
+            stayed the same, and 0 elsewhere.
         """
-        raise TypeError(f"{type(self).__name__} defines no `corrupt`.")
+        raise NotImplementedError(f"{type(self).__name__} needs `corrupt`.")
 
     def call(self, inputs, training=False):
         return self.corrupt(inputs)[0] if training else inputs
@@ -47,7 +48,7 @@ class Corruption(keras.layers.Layer):
         return input_shape
 
     def draw_uniform(self, inputs):
-        """Uniform numbers in [0, 1), one for each entry."""
+        """Uniform draws in [0, 1), one for each component."""
         return noise.uniform(ops.shape(inputs), self.seed_generator)
 
     def get_config(self):
@@ -57,13 +58,14 @@ class Corruption(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_gen")
 class MaskingNoise(Corruption):
-    """Sets entries to zero, without rescaling the others.
+    """Sets components to zero, without rescaling the others.
 
     Args:
-        level: Float in [0, 1]. The share of the entries.
-        exact: Boolean. Whether exactly `round(level * entries)` of each
-            example are set to zero, as in the paper of 2008, or each by
-            itself with probability `level`.
+        level: Float in [0, 1]. The corruption level: the fraction of the
+            components.
+        exact: Boolean. Whether exactly `round(level * components)` of each
+            example are set to zero, as in the paper of 2008, or each
+            independently with probability `level`.
         seed: Integer, `keras.random.SeedGenerator` or `None`.
 
     Example:
@@ -87,8 +89,7 @@ class MaskingNoise(Corruption):
         if self.exact:
             shape = ops.shape(inputs)
             draw = ops.reshape(draw, (shape[0], -1))
-            # The rank of each number among those of its example: no two
-            # entries share one, so the count is exact.
+            # Ranks within an example are unique, so the count is exact.
             ranks = ops.argsort(ops.argsort(draw, axis=-1), axis=-1)
             chosen = ranks < round(self.level * draw.shape[-1])
             chosen = ops.reshape(chosen, shape)
@@ -108,10 +109,11 @@ class MaskingNoise(Corruption):
 
 @keras.saving.register_keras_serializable(package="keras_gen")
 class SaltAndPepperNoise(Corruption):
-    """Sets entries to the smallest or the largest value by a fair coin.
+    """Sets components to the smallest or the largest value, equally likely.
 
     Args:
-        level: Float in [0, 1]. The probability of each entry to be chosen.
+        level: Float in [0, 1]. The probability of each component to be
+            corrupted.
         low: Float. The smallest value.
         high: Float. The largest value.
         seed: Integer, `keras.random.SeedGenerator` or `None`.
@@ -179,8 +181,7 @@ class AdditiveNoise(Corruption):
         super().__init__(seed=seed, **kwargs)
         if stddev < 0:
             raise ValueError(
-                "The standard deviation of noise must not be negative. "
-                f"Received: stddev={stddev}."
+                f"`stddev` must not be negative. Received: stddev={stddev}."
             )
         self.stddev = stddev
 
@@ -195,13 +196,14 @@ class AdditiveNoise(Corruption):
 
 @keras.saving.register_keras_serializable(package="keras_gen")
 class DropoutNoise(Corruption):
-    """Sets entries to zero and divides the others by their probability.
+    """Sets components to zero and divides the others by their probability.
 
     For the same draw, `MaskingNoise(p, exact=False)` gives `1 - p` times
     what it gives.
 
     Args:
-        level: Float in [0, 1). The probability of each entry to be chosen.
+        level: Float in [0, 1). The probability of each component to be
+            corrupted.
         seed: Integer, `keras.random.SeedGenerator` or `None`.
 
     Example:
@@ -218,8 +220,7 @@ class DropoutNoise(Corruption):
         self.level = check_level(level)
         if level == 1:
             raise ValueError(
-                "Dropout keeps something: `level` must be below 1. Received: "
-                "level=1."
+                "`level` of DropoutNoise must be below 1. Received: level=1."
             )
 
     def corrupt(self, inputs):
@@ -232,10 +233,10 @@ class DropoutNoise(Corruption):
 
 
 def check_level(level):
-    """`level`, if it is a share."""
+    """`level`, if it is a fraction."""
     if not 0 <= level <= 1:
         raise ValueError(
-            "A level of noise is a share of the entries, from 0 to 1. "
-            f"Received: level={level}."
+            "The corruption level must be a fraction from 0 to 1. Received: "
+            f"level={level}."
         )
     return level

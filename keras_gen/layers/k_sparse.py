@@ -1,18 +1,20 @@
-"""Keeping the largest entries of a code."""
+"""k-sparse activation: keeps the k largest units of a code."""
 
 import keras
 from keras import ops
 
+from keras_gen.checks import check_count
+
 
 @keras.saving.register_keras_serializable(package="keras_gen")
 class KSparse(keras.layers.Layer):
-    """Keeps the `k` largest entries of each row and sets the others to zero.
+    """Keeps the `k` largest units of each row and sets the others to zero.
 
     The largest by value, not by magnitude. Exactly `k` are kept, also where
-    some are equal. The derivative passes through what is kept alone.
+    some are equal. Gradients pass through the kept units alone.
 
     Args:
-        k: Integer. How many entries are kept.
+        k: Integer. How many units are kept.
 
     Call arguments:
         inputs: Tensor of shape `(batch, units)`.
@@ -29,7 +31,7 @@ class KSparse(keras.layers.Layer):
 
     def __init__(self, k: int, **kwargs):
         super().__init__(**kwargs)
-        check_count("k", k)
+        check_count(k=k)
         self.k = k
         self.built = True
 
@@ -44,12 +46,3 @@ class KSparse(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "k": self.k}
-
-
-def check_count(name, value):
-    """Raises unless `value` is an integer that is not negative."""
-    if value < 0 or value != int(value):
-        raise ValueError(
-            f"`{name}` must be an integer, not negative. Received: "
-            f"{name}={value}."
-        )

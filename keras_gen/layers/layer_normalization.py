@@ -1,16 +1,16 @@
-"""Layer normalization that can stand inside a penalised critic."""
+"""Layer normalization that can stand inside a penalized critic."""
 
 import keras
 from keras import ops
 
-from keras_gen.precision import at_least_float32
+from keras_gen.backend.precision import at_least_float32
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
 class LayerNormalization(keras.layers.Layer):
-    """Normalises each example over all its axes; scales each channel.
+    """Normalizes each example over all its axes; scales each channel.
 
-    The examples of a batch do not meet, so a gradient penalty through this
+    The examples of a batch are not coupled, so a gradient penalty through this
     layer is the penalty of each example. The moments are explicit means:
     second derivatives are correct on every backend, which those of
     `keras.layers.LayerNormalization` are not on TensorFlow.

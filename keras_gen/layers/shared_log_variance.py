@@ -1,4 +1,4 @@
-"""One learned variance for all entries of all examples."""
+"""One learned log-variance."""
 
 import keras
 from keras import ops
@@ -6,9 +6,9 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_gen")
 class SharedLogVariance(keras.layers.Layer):
-    """A learned number, in the shape of the inputs.
+    """One learned scalar, broadcast to the shape of the inputs.
 
-    It starts from 0, a variance of 1. The values of the inputs play no part.
+    It starts from 0, a variance of 1. The values of the inputs are not used.
 
     Example:
 

@@ -3,16 +3,17 @@
 import keras
 from keras import ops
 
+from keras_gen.backend.precision import at_least_float32
 from keras_gen.layers.dense_chain import dense_chain
-from keras_gen.precision import at_least_float32
 
 
+@keras.saving.register_keras_serializable(package="keras_gen")
 class TiedDecoder(keras.layers.Layer):
     """The mirror image of an encoder of dense layers, with its kernels.
 
     For an encoder `h_l = s_l(h_{l-1} W_l + c_l)` it computes `r_{l-1} =
     s_{l-1}(r_l W_l^T + b_l)`, from the code down to the example. The kernels
-    belong to the encoder; only the offsets `b_l` are the decoder's own. The
+    belong to the encoder; only the biases `b_l` are the decoder's own. The
     gradients of both uses of a kernel add up.
 
     Args:
@@ -38,11 +39,11 @@ class TiedDecoder(keras.layers.Layer):
         if dense is None:
             names = [type(layer).__name__ for layer in encoder.layers]
             raise ValueError(
-                "Tied weights need an encoder of dense layers, one after the "
-                "other, each used once and with its own `activation`; only "
-                "Flatten, Reshape and Dropout may stand between them. "
-                f"Received one with the layers {names} and "
-                f"{len(encoder.outputs)} outputs. Pass `tied=False`."
+                "`encoder` must be a chain of dense layers for tied weights, "
+                "each used once and with its own `activation`; only Flatten, "
+                "Reshape and Dropout may stand between them. Received: one "
+                f"with the layers {names} and {len(encoder.outputs)} outputs. "
+                "Pass `tied=False`."
             )
         # Past Keras' tracking: the layers belong to the encoder.
         object.__setattr__(self, "mirrored", dense[::-1])
@@ -51,11 +52,11 @@ class TiedDecoder(keras.layers.Layer):
             *(layer.activation for layer in self.mirrored[1:]),
             keras.activations.get(output_activation),
         ]
-        self.offsets = [
+        self.biases = [
             self.add_weight(
                 shape=(layer.kernel.shape[0],),
                 initializer="zeros",
-                name=f"offset_{index}",
+                name=f"bias_{index}",
             )
             for index, layer in enumerate(self.mirrored)
         ]
@@ -63,12 +64,12 @@ class TiedDecoder(keras.layers.Layer):
 
     def call(self, inputs):
         h = inputs
-        for layer, offset, activation in zip(
-            self.mirrored, self.offsets, self.activations, strict=True
+        for layer, bias, activation in zip(
+            self.mirrored, self.biases, self.activations, strict=True
         ):
             kernel = ops.cast(layer.kernel, h.dtype)
             h = ops.matmul(h, ops.transpose(kernel))
-            h = activation(h + ops.cast(offset, h.dtype))
+            h = activation(h + ops.cast(bias, h.dtype))
         return ops.reshape(at_least_float32(h), (-1, *self.example_shape))
 
     def compute_output_shape(self, input_shape):

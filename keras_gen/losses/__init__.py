@@ -1,5 +1,10 @@
 """Losses: pure functions of tensors."""
 
-from keras_gen.losses import adversarial, penalties, reconstruction
+from keras_gen.losses import (
+    adversarial,
+    classification,
+    penalties,
+    reconstruction,
+)
 
-__all__ = ["adversarial", "penalties", "reconstruction"]
+__all__ = ["adversarial", "classification", "penalties", "reconstruction"]

@@ -1,13 +1,13 @@
 """The losses of two-player games.
 
-`real` and `fake` are what a discriminator or critic says of real and of
-generated examples: logits or scores, never probabilities. Every loss is the
-mean over all entries.
+`real` and `fake` are discriminator logits or critic scores for real and
+generated examples, never probabilities. Every loss is a mean over all of
+them.
 """
 
 from keras import ops
 
-from keras_gen.precision import at_least_float32
+from keras_gen.backend.precision import at_least_float32
 
 
 def logistic_discriminator(real, fake):
@@ -47,3 +47,17 @@ def wasserstein_critic(real, fake):
 def wasserstein_generator(fake):
     """`-E[fake]`."""
     return -ops.mean(at_least_float32(fake))
+
+
+def least_squares(scores, code):
+    """`1/2 E[(scores - code)^2]`.
+
+    Args:
+        scores: Tensor. The linear outputs of a discriminator.
+        code: Float. What they are to be.
+
+    Reference:
+
+    - [Mao et al., 2017](https://arxiv.org/abs/1611.04076)
+    """
+    return 0.5 * ops.mean(ops.square(at_least_float32(scores) - code))

@@ -8,7 +8,7 @@ def gradient_norm(gradients, epsilon=1e-12):
 
     Args:
         gradients: Tensor of shape `(batch, ...)`.
-        epsilon: Float. Stands under the root, where it keeps the derivative
+        epsilon: Float. Added under the root, where it keeps the derivative
             finite at a zero gradient.
 
     Returns:
@@ -23,8 +23,8 @@ def gradient_penalty(norms, target=1.0, one_sided=False):
 
     Args:
         norms: Tensor of shape `(batch,)`, from `gradient_norm`.
-        target: Float. The norm that costs nothing.
-        one_sided: Boolean. Whether smaller norms cost nothing either.
+        target: Float. The target gradient norm.
+        one_sided: Boolean. Whether only norms above the target are penalized.
 
     Reference:
 
@@ -36,13 +36,13 @@ def gradient_penalty(norms, target=1.0, one_sided=False):
     return ops.mean(ops.square(excess))
 
 
-def interpolates(real, fake, position):
-    """Points between pairs of examples, `real + position * (fake - real)`.
+def interpolates(real, fake, alpha):
+    """Points between pairs of examples, `real + alpha * (fake - real)`.
 
     Args:
         real: Tensor of shape `(batch, ...)`.
         fake: Tensor of the same shape.
-        position: Tensor of shape `(batch,)` with values in [0, 1].
+        alpha: Tensor of shape `(batch,)` with values in [0, 1].
     """
     shape = (-1, *[1] * (len(real.shape) - 1))
-    return real + ops.reshape(position, shape) * (fake - real)
+    return real + ops.reshape(alpha, shape) * (fake - real)

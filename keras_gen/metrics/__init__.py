@@ -1,119 +1,135 @@
-"""Metrics: pure functions of arrays, and extractors that run a network."""
+"""Metrics: pure functions of arrays, and extractors that run a network.
 
-from keras_gen.metrics.beta_vae_metric import (
+- `samples`: Fréchet and kernel distances, inception score, precision and
+  recall, structural and perceptual similarity, and `evaluate_generator`.
+- `likelihood`: importance-weighted bounds and the ELBO's decomposition.
+- `disentanglement`: MIG, SAP, DCI and others, and `disentanglement_report`.
+- `representations`: clustering accuracy, linear probes, PCA.
+- `speech`: segmental SNR, LLR, WSS, PESQ and composite ratings.
+- `extractors`: networks that turn images into features and logits.
+
+All public names are here: `keras_gen.metrics.frechet_distance`.
+"""
+
+from keras_gen.metrics.disentanglement.beta_vae import (
     BetaVAEScore,
     beta_vae_score,
 )
-from keras_gen.metrics.clustering import (
-    MatchedAccuracy,
-    classifier_agreement,
-    matched_accuracy,
-    normalized_mutual_information,
-)
-from keras_gen.metrics.coverage import (
-    ClassCoverage,
-    class_coverage,
-    mean_pairwise_distance,
-    pairwise_distance_ratio,
-)
-from keras_gen.metrics.dci import (
+from keras_gen.metrics.disentanglement.dci import (
     DCI,
     DCIFromImportance,
     dci,
     dci_from_importance,
 )
-from keras_gen.metrics.digits_classifier import DigitsClassifier
-from keras_gen.metrics.disentanglement import (
+from keras_gen.metrics.disentanglement.factor_vae import (
+    FactorVAEScore,
+    factor_vae_score,
+)
+from keras_gen.metrics.disentanglement.factors import (
+    bin_factors,
+    encode_factors,
+)
+from keras_gen.metrics.disentanglement.gaussian_correlation import (
+    gaussian_total_correlation,
+    gaussian_wasserstein_correlation,
+    mutual_information_score,
+)
+from keras_gen.metrics.disentanglement.mig import (
+    MutualInformationGap,
+    mig_hist,
+    mig_sampled,
+    mutual_information_matrix,
+)
+from keras_gen.metrics.disentanglement.modularity import (
+    ModularityExplicitness,
+    modularity_explicitness,
+)
+from keras_gen.metrics.disentanglement.report import (
     DISENTANGLEMENT_METRICS,
     DisentanglementReport,
     disentanglement_report,
 )
-from keras_gen.metrics.elbo_decomposition import (
+from keras_gen.metrics.disentanglement.sap import (
+    SAP,
+    sap,
+)
+from keras_gen.metrics.extractors.base import FeatureExtractor, PixelExtractor
+from keras_gen.metrics.extractors.digits import DigitsClassifier
+from keras_gen.metrics.extractors.inception import InceptionV3Extractor
+from keras_gen.metrics.extractors.models import (
+    ModelExtractor,
+    RandomConvExtractor,
+)
+from keras_gen.metrics.likelihood.elbo_decomposition import (
     ActiveUnits,
     ELBODecomposition,
     active_units,
     elbo_decomposition,
 )
-from keras_gen.metrics.evaluation import (
-    draw_samples,
-    evaluate_generator,
-    evaluate_samples,
-)
-from keras_gen.metrics.extractors import FeatureExtractor, PixelExtractor
-from keras_gen.metrics.factor_vae_metric import (
-    FactorVAEScore,
-    factor_vae_score,
-)
-from keras_gen.metrics.factors import (
-    FactorArrays,
-    FactorData,
-    bin_factors,
-    encode_factors,
-    sprite_factor_data,
-)
-from keras_gen.metrics.frechet import (
-    FeatureMoments,
-    frechet_distance,
-    frechet_distance_from_moments,
-)
-from keras_gen.metrics.frechet_infinity import (
-    ExtrapolatedDistance,
-    fid_infinity,
-)
-from keras_gen.metrics.gaussian_correlation import (
-    gaussian_total_correlation,
-    gaussian_wasserstein_correlation,
-    mutual_information_score,
-)
-from keras_gen.metrics.inception import (
-    InceptionV3Extractor,
-)
-from keras_gen.metrics.inception_score import (
-    inception_score,
-    inception_score_per_split,
-)
-from keras_gen.metrics.kernel_distance import (
-    KernelDistance,
-    kernel_distance,
-    polynomial_mmd,
-)
-from keras_gen.metrics.likelihood import (
+from keras_gen.metrics.likelihood.importance_weighted import (
     ImportanceWeightedBound,
     StreamingLogMeanExp,
     bits_per_dim,
     importance_weighted_bound,
     log_mean_exp,
 )
-from keras_gen.metrics.linear_probe import linear_probe
-from keras_gen.metrics.maximum_mean_discrepancy import (
+from keras_gen.metrics.likelihood.rate_distortion import (
+    RateDistortionCurve,
+    rate_distortion_curve,
+)
+from keras_gen.metrics.report import MetricReport
+from keras_gen.metrics.representations.clustering import (
+    MatchedAccuracy,
+    classifier_agreement,
+    matched_accuracy,
+    normalized_mutual_information,
+)
+from keras_gen.metrics.representations.linear_probe import linear_probe
+from keras_gen.metrics.representations.pca import pca_reconstruction_error
+from keras_gen.metrics.samples.coverage import (
+    ClassCoverage,
+    class_coverage,
+    mean_pairwise_distance,
+    pairwise_distance_ratio,
+)
+from keras_gen.metrics.samples.evaluation import (
+    draw_samples,
+    evaluate_generator,
+    evaluate_samples,
+)
+from keras_gen.metrics.samples.frechet import (
+    FeatureMoments,
+    frechet_distance,
+    frechet_distance_from_moments,
+)
+from keras_gen.metrics.samples.frechet_infinity import (
+    ExtrapolatedDistance,
+    fid_infinity,
+)
+from keras_gen.metrics.samples.inception_score import (
+    inception_score,
+    inception_score_per_split,
+)
+from keras_gen.metrics.samples.kernel_distance import (
+    KernelDistance,
+    kernel_distance,
+    polynomial_mmd,
+)
+from keras_gen.metrics.samples.maximum_mean_discrepancy import (
     maximum_mean_discrepancy,
 )
-from keras_gen.metrics.model_extractors import (
-    ModelExtractor,
-    RandomConvExtractor,
-)
-from keras_gen.metrics.modularity import (
-    ModularityExplicitness,
-    modularity_explicitness,
-)
-from keras_gen.metrics.mutual_information_gap import (
-    MutualInformationGap,
-    mig_hist,
-    mig_sampled,
-    mutual_information_matrix,
-)
-from keras_gen.metrics.parzen import (
+from keras_gen.metrics.samples.parzen import (
     ParzenEstimate,
     choose_parzen_sigma,
     parzen_log_likelihood,
 )
-from keras_gen.metrics.path_length import (
+from keras_gen.metrics.samples.path_length import (
     PathLength,
     lerp,
     perceptual_path_length,
     slerp,
 )
-from keras_gen.metrics.perceptual import (
+from keras_gen.metrics.samples.perceptual import (
     PairwiseDiversity,
     PerceptualDistance,
     load_linear_weights,
@@ -121,7 +137,7 @@ from keras_gen.metrics.perceptual import (
     perceptual_distance,
     squared_pixel_distance,
 )
-from keras_gen.metrics.precision_recall import (
+from keras_gen.metrics.samples.precision_recall import (
     DensityCoverage,
     PrecisionRecall,
     density_coverage,
@@ -129,24 +145,20 @@ from keras_gen.metrics.precision_recall import (
     precision_recall,
     realism_scores,
 )
-from keras_gen.metrics.principal_components import pca_reconstruction_error
-from keras_gen.metrics.rate_distortion import (
-    RateDistortionCurve,
-    rate_distortion_curve,
-)
-from keras_gen.metrics.report import (
-    MetricReport,
-)
-from keras_gen.metrics.sap import (
-    SAP,
-    sap,
-)
-from keras_gen.metrics.sliced_wasserstein import (
+from keras_gen.metrics.samples.sliced_wasserstein import (
     SlicedWassersteinDistance,
     projected_wasserstein,
     sliced_wasserstein_distance,
 )
-from keras_gen.metrics.speech import (
+from keras_gen.metrics.samples.structural_similarity import (
+    ClassDiversity,
+    PairSimilarity,
+    class_ms_ssim_diversity,
+    ms_ssim,
+    ms_ssim_diversity,
+    ssim,
+)
+from keras_gen.metrics.speech.measures import (
     CompositeScores,
     composite,
     evaluate_speech,
@@ -160,14 +172,6 @@ from keras_gen.metrics.streaming import (
     FrechetDistance,
     InceptionScore,
     NegativeLogLikelihood,
-)
-from keras_gen.metrics.structural_similarity import (
-    ClassDiversity,
-    PairSimilarity,
-    class_ms_ssim_diversity,
-    ms_ssim,
-    ms_ssim_diversity,
-    ssim,
 )
 
 __all__ = [
@@ -280,3 +284,12 @@ __all__ = [
     "ssim",
     "weighted_spectral_slope",
 ]
+
+
+def __getattr__(name):
+    # `keras_gen.data` imports TensorFlow, which no metric needs.
+    if name in ("FactorArrays", "FactorData", "sprite_factor_data"):
+        from keras_gen.data import factors
+
+        return getattr(factors, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

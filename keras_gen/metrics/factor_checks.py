@@ -1,4 +1,4 @@
-"""Checks of codes and factors, the arrays of the disentanglement metrics."""
+"""Input checks of the disentanglement metrics: codes and factors."""
 
 from typing import Any
 
@@ -8,17 +8,18 @@ from keras_gen.metrics.checks import finite_array
 
 
 def check_codes(codes: Any, num: int | None = None) -> np.ndarray:
-    """Returns codes as float64 `(samples, dim)`, if they are finite.
+    """Converts codes to float64 and checks them.
 
     Args:
-        codes: Array or tensor.
-        num: The number of samples there must be; any if None.
+        codes: Array or tensor of shape `(samples, dim)`.
+        num: Integer. The number of samples there must be, or None for any.
 
     Returns:
-        NumPy array.
+        NumPy array of shape `(samples, dim)`.
 
     Raises:
-        ValueError: If they are of another shape, number, or not finite.
+        ValueError: If the shape or the number is another, or a value is not
+            finite.
 
     Example:
 
@@ -26,58 +27,25 @@ def check_codes(codes: Any, num: int | None = None) -> np.ndarray:
     check_codes([[0.5], [1.0]]).shape  # (2, 1)
     ```
     """
-    codes = finite_array("`codes`", codes, ("samples", "dim"))
-    _check_number("codes", len(codes), num)
+    codes = finite_array("codes", codes, ("samples", "dim"))
+    _check_length("codes", codes, num)
     return codes
 
 
-def check_log_variance(log_variance: Any, codes: np.ndarray) -> np.ndarray:
-    """Returns log-variances as float64, if they fit their means.
-
-    Args:
-        log_variance: Array or tensor `(samples, dim)`.
-        codes: The means, `(samples, dim)`.
-
-    Returns:
-        NumPy array.
-
-    Raises:
-        ValueError: If they are of another shape, not finite, or the variance
-            or its inverse would overflow.
-
-    Example:
-
-    ```python
-    check_log_variance([[-2.0]], np.zeros((1, 1)))  # [[-2.0]]
-    ```
-    """
-    values = finite_array("`log_variance`", log_variance, ("samples", "dim"))
-    if values.shape != codes.shape:
-        raise ValueError(
-            "Expected `log_variance` of the shape of the means "
-            f"{codes.shape}, received {values.shape}."
-        )
-    if np.abs(values).max() > 600.0:
-        raise ValueError(
-            "Expected natural logarithms of variances within [-600, 600], "
-            f"received values from {values.min():.4g} to {values.max():.4g}."
-        )
-    return values
-
-
 def check_factors(factors: Any, num: int | None = None) -> np.ndarray:
-    """Returns factors as int64 `(samples, factors)`, if they are integers.
+    """Converts factors to int64 and checks them.
 
     Args:
-        factors: Array of integers, or of floating point numbers without
-            fractions.
-        num: The number of samples there must be; any if None.
+        factors: Array of shape `(samples, factors)`. Integers, or floats
+            without a fractional part.
+        num: Integer. The number of samples there must be, or None for any.
 
     Returns:
-        NumPy array.
+        NumPy array of shape `(samples, factors)`.
 
     Raises:
-        ValueError: If they are of another shape, number, or no integers.
+        ValueError: If the shape or the number is another, or a value is not
+            an integer.
 
     Example:
 
@@ -85,28 +53,28 @@ def check_factors(factors: Any, num: int | None = None) -> np.ndarray:
     check_factors([[0.0, 2.0]]).dtype  # int64
     ```
     """
-    values = finite_array("`factors`", factors, ("samples", "factors"))
+    values = finite_array("factors", factors, ("samples", "factors"))
     broken = values != np.floor(values)
     if broken.any():
         raise ValueError(
-            "Factors are numbered values, so they must be integers; received "
-            f"{values[broken][0]}. Number the values of each by "
+            "`factors` must be integers, the numbers of their values. "
+            f"Received: {values[broken][0]}. Number the values of each by "
             "`np.unique(column, return_inverse=True)[1]`, or bin them first."
         )
-    _check_number("factors", len(values), num)
+    _check_length("factors", values, num)
     return values.astype(np.int64)
 
 
 def varying_factors(factors: np.ndarray) -> np.ndarray:
-    """Tells which factors take more than one value.
+    """Finds the factors that take more than one value.
 
     A factor of one value holds no information: metrics leave it out.
 
     Args:
-        factors: Integers `(samples, factors)`.
+        factors: Integer array of shape `(samples, factors)`.
 
     Returns:
-        Boolean array `(factors,)`.
+        Boolean array of shape `(factors,)`.
 
     Raises:
         ValueError: If none varies.
@@ -120,8 +88,8 @@ def varying_factors(factors: np.ndarray) -> np.ndarray:
     varying = (factors != factors[:1]).any(axis=0)
     if not varying.any():
         raise ValueError(
-            f"None of the {factors.shape[1]} factors varies among "
-            f"{len(factors)} samples: there is nothing to find in the codes."
+            "`factors` must hold a factor that varies. Received: "
+            f"{factors.shape[1]} constant factors of {len(factors)} samples."
         )
     return varying
 
@@ -129,20 +97,20 @@ def varying_factors(factors: np.ndarray) -> np.ndarray:
 def check_splits(
     codes: Any, factors: Any, test_codes: Any, test_factors: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Checks what classifiers are fitted to and what they are judged by.
+    """Checks the training and the test set of classifiers on codes.
 
     Args:
-        codes: Array `(samples, dim)`, at least 2 samples.
-        factors: Integers `(samples, factors)`.
-        test_codes: Array `(test_samples, dim)`.
-        test_factors: Integers `(test_samples, factors)`.
+        codes: Array of shape `(samples, dim)`, at least 2 samples.
+        factors: Integer array of shape `(samples, factors)`.
+        test_codes: Array of shape `(test_samples, dim)`.
+        test_factors: Integer array of shape `(test_samples, factors)`.
 
     Returns:
         The four, as float64 and int64 arrays.
 
     Raises:
-        ValueError: If shapes do not fit, samples are too few, or a value is
-            not finite or no integer.
+        ValueError: If shapes do not fit, samples are too few, a code is not
+            finite, or a factor is not an integer.
 
     Example:
 
@@ -154,15 +122,19 @@ def check_splits(
     factors = check_factors(factors, len(codes))
     test_factors = check_factors(test_factors, len(test_codes))
     if len(codes) < 2:
-        raise ValueError("Predicting factors needs at least 2 samples.")
+        raise ValueError(
+            "`codes` must hold at least 2 samples. Received: len(codes)=1."
+        )
     if (
         codes.shape[1] != test_codes.shape[1]
         or factors.shape[1] != test_factors.shape[1]
     ):
         raise ValueError(
-            "Expected train and test arrays of the same latents and factors, "
-            f"received codes of shape {codes.shape} and {test_codes.shape}, "
-            f"factors of shape {factors.shape} and {test_factors.shape}."
+            "Training and test set must have the same latents and factors. "
+            f"Received: codes.shape={codes.shape}, "
+            f"test_codes.shape={test_codes.shape}, "
+            f"factors.shape={factors.shape}, "
+            f"test_factors.shape={test_factors.shape}."
         )
     return codes, factors, test_codes, test_factors
 
@@ -170,11 +142,12 @@ def check_splits(
 def standardized(
     codes: np.ndarray, *others: np.ndarray
 ) -> tuple[np.ndarray, ...]:
-    """Brings each latent to mean 0 and variance 1.
+    """Standardizes each latent to mean 0 and variance 1.
 
     Args:
-        codes: Array `(samples, dim)` whose mean and variance are used.
-        *others: Further arrays that are shifted and scaled alike.
+        codes: Array of shape `(samples, dim)`, whose mean and variance are
+            used.
+        *others: Arrays that are shifted and scaled alike.
 
     Returns:
         All arrays. A latent that never varies becomes 0.
@@ -192,9 +165,9 @@ def standardized(
     return tuple((array - mean) * scale for array in (codes, *others))
 
 
-def _check_number(name, found, expected):
-    if expected is not None and found != expected:
+def _check_length(name, values, expected):
+    if expected is not None and len(values) != expected:
         raise ValueError(
-            f"Expected as many {name} as examples, {expected}; received "
-            f"{found}."
+            f"`{name}` must have one row per example. Received: "
+            f"len({name})={len(values)} for {expected} examples."
         )

@@ -1,15 +1,15 @@
-"""A report of metrics: numbers together with what they depend on."""
+"""A report of metrics: values together with their settings."""
 
 import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_gen.files import atomic_path
 from keras_gen.metrics.checks import optional_package, versions
 
 
@@ -17,19 +17,19 @@ class MetricReport:
     """Collects metrics and their settings; writes, prints and draws them.
 
     Args:
-        title: String. What was judged.
-        settings: What all metrics have in common, such as the data set, the
-            seed and the number of samples: strings, numbers, None, and lists
-            and dicts of them.
+        title: String. What is evaluated.
+        settings: Dict. What all metrics have in common, such as the data set,
+            the seed and the number of samples: strings, numbers, None, and
+            lists and dicts of them.
 
     Attributes:
         results: Dict from names to plain Python values, in order.
-        settings: The common settings, with the versions of this library, of
-            Keras and of the backend.
+        settings: Dict. The common settings, with the versions of this
+            library, of Keras and of the backend.
         metric_settings: Dict from names to the settings of that metric alone.
 
     Raises:
-        ValueError: If a setting is nothing that JSON has.
+        ValueError: If a setting cannot be written as JSON.
 
     Example:
 
@@ -59,17 +59,17 @@ class MetricReport:
 
         Args:
             name: String. The metric, not yet in the report.
-            value: A number; None if it could not be had; a vector of numbers,
-                drawn as a curve; or a dict or `NamedTuple` of these, whose
-                numbers are drawn as bars beside each other. Entries of a dict
-                that are text or dicts themselves become settings.
-            **settings: What this number depends on, such as the extractor.
+            value: Float or integer, None if it is unavailable, a vector of
+                numbers, drawn as a curve, or a dict or `NamedTuple` of these,
+                whose numbers are drawn as a group of bars. Items of a dict that
+                are text or dicts themselves become settings.
+            **settings: Settings of this metric alone, such as the extractor.
 
         Returns:
             The report itself.
 
         Raises:
-            ValueError: If the name is taken, or the value is no such thing or
+            ValueError: If the name is taken, or the value is of another type or
                 not finite; the error names the metric.
 
         Example:
@@ -80,8 +80,7 @@ class MetricReport:
         """
         if name in self.results:
             raise ValueError(
-                f"The report has a metric {name!r} already. Give this one "
-                "another name."
+                f"`name` must be new in the report. Received: {name=}."
             )
         settings = {key: _setting(key, item) for key, item in settings.items()}
         if hasattr(value, "_asdict"):
@@ -95,8 +94,8 @@ class MetricReport:
                     plain[str(key)] = _result(f"{name}.{key}", item)
             if not plain:
                 raise ValueError(
-                    f"The metric {name!r} has no numbers, only "
-                    f"{sorted(settings)}. Add text under `settings`."
+                    f"`{name}` must hold numbers. Received: only "
+                    f"{sorted(settings)}. Add text as `settings`."
                 )
         else:
             plain = _result(name, value)
@@ -108,21 +107,21 @@ class MetricReport:
     def add_all(
         self, values: Mapping[str, Any], settings: Sequence[str] = ()
     ) -> "MetricReport":
-        """Adds every entry of a dict as a metric of its own.
+        """Adds every item of a dict as a separate metric.
 
-        Made for what the functions that evaluate return: entries that are
-        text or dicts become settings of the report.
+        For the results of `evaluate_samples` and the like: items that are text
+        or dicts become settings of the report.
 
         Args:
             values: Dict or `NamedTuple` of results.
-            settings: Names of the entries that are settings although they are
-                numbers, such as `"seed"`.
+            settings: Sequence of strings. Names of numeric items that are
+                settings, such as `"seed"`.
 
         Returns:
             The report itself.
 
         Raises:
-            ValueError: As `add`; or if a setting is there with another value.
+            ValueError: As `add`, or if a setting already has another value.
 
         Example:
 
@@ -136,8 +135,7 @@ class MetricReport:
         unknown = sorted(set(settings) - set(values))
         if unknown:
             raise ValueError(
-                f"There are no entries {unknown} to be settings; there are "
-                f"{list(values)}."
+                f"`settings` must be among {list(values)}. Received: {unknown}."
             )
         for name, value in values.items():
             if name not in settings and not isinstance(value, str | Mapping):
@@ -146,14 +144,14 @@ class MetricReport:
             value = _setting(name, value)
             if self.settings.setdefault(name, value) != value:
                 raise ValueError(
-                    f"The report has the setting {name!r} already, with the "
-                    f"value {self.settings[name]!r} instead of {value!r}. "
-                    "Make a report of its own for each."
+                    f"`{name}` must be the same setting for the whole report. "
+                    f"Received: {value!r}, after {self.settings[name]!r}. Make "
+                    "another report."
                 )
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything in the report as plain values.
+        """The report as plain Python values.
 
         Returns:
             A dict with `title`, `settings` and `results`, the latter a list
@@ -176,14 +174,14 @@ class MetricReport:
         """Writes `to_dict()` as JSON.
 
         Args:
-            path: The file; its folder is made if needed.
+            path: Path. The file; its folder is made if needed.
         """
-        path = _with_folder(path)
         text = json.dumps(self.to_dict(), indent=2, allow_nan=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        with atomic_path(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
 
     def table(self) -> str:
-        """The report as plain text of two columns, for the terminal.
+        """The report as plain text in two columns.
 
         Returns:
             A string of several lines without a final newline: a row for each
@@ -209,10 +207,10 @@ class MetricReport:
     def save_picture(self, path: str | os.PathLike) -> None:
         """Draws a panel for each metric: bars for numbers, lines for vectors.
 
-        What is unavailable is left out. Needs matplotlib.
+        Unavailable values are left out.
 
         Args:
-            path: The file, such as `"metrics.png"`; its folder is made if
+            path: Path. The file, such as `"metrics.png"`; its folder is made if
                 needed.
 
         Raises:
@@ -223,10 +221,11 @@ class MetricReport:
         panels = {name: parts for name, parts in panels.items() if parts}
         if not panels:
             raise ValueError(
-                "The report has no numbers to draw. Add results first."
+                "The report must hold numbers to draw. Received: none. Add "
+                "results first."
             )
         figures = optional_package(
-            "matplotlib.figure", "matplotlib", "The picture of a report"
+            "matplotlib.figure", "matplotlib", "recipes", "`save_picture`"
         )
         columns = min(3, len(panels))
         rows = math.ceil(len(panels) / columns)
@@ -238,7 +237,8 @@ class MetricReport:
             axes = figure.add_subplot(rows, columns, index)
             axes.set_title(name, fontsize="medium")
             _draw(axes, parts)
-        figure.savefig(_with_folder(path), dpi=120)
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, dpi=120)
 
 
 def _draw(axes, parts):
@@ -263,7 +263,7 @@ def _draw(axes, parts):
 
 
 def _parts(value):
-    """What of a result can be drawn: labels with numbers or lists."""
+    """The parts of a result that can be drawn: labels with numbers or lists."""
     parts = value if isinstance(value, dict) else {"": value}
     return {label: part for label, part in parts.items() if part is not None}
 
@@ -282,19 +282,19 @@ def _result(name, value):
     # V: NumPy's kind of bfloat16.
     if array.dtype.kind not in "biufV":
         raise ValueError(
-            f"The metric {name!r} should be a number, a vector of numbers, "
-            f"None, or a dict of these; received {value!r}."
+            f"`{name}` must be a number, a vector of numbers, None, or a dict "
+            f"of these. Received: {value!r}."
         )
     floats = array.astype(np.float64)
     if floats.ndim > 1 or floats.size == 0:
         raise ValueError(
-            f"The metric {name!r} should be a number or a vector of numbers, "
-            f"received an array of shape {floats.shape}."
+            f"`{name}` must be a number or a vector of numbers. Received: an "
+            f"array of shape {floats.shape}."
         )
     if not np.isfinite(floats).all():
         raise ValueError(
-            f"The metric {name!r} is NaN or infinite: {value!r}. Find out why; "
-            "for one that could not be computed, add None."
+            f"`{name}` must be finite. Received: {value!r}. Add None for a "
+            "metric that could not be computed."
         )
     if floats.ndim == 1:
         return floats.tolist()
@@ -303,7 +303,7 @@ def _result(name, value):
 
 
 def _setting(name, value):
-    """A setting as what JSON has."""
+    """A setting as JSON types."""
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, os.PathLike):
@@ -317,8 +317,8 @@ def _setting(name, value):
     if isinstance(value, float) and math.isfinite(value):
         return value
     raise ValueError(
-        f"The setting {name!r} cannot be written as JSON: {value!r}. Pass "
-        "text, finite numbers, None, or lists and dicts of them."
+        f"The setting `{name}` must be JSON. Received: {value!r}. Pass text, "
+        "finite numbers, None, or lists and dicts of them."
     )
 
 
@@ -337,9 +337,3 @@ def _inline(settings):
             value = "(" + _inline(value) + ")"
         parts.append(f"{key}={value}")
     return ", ".join(parts)
-
-
-def _with_folder(path):
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path

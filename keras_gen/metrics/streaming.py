@@ -1,8 +1,8 @@
-"""Metrics of features that arrive in batches, as `keras.metrics.Metric`.
+"""Metrics of data that arrive in batches, as `keras.metrics.Metric`.
 
 Their state is kept by NumPy in float64, outside of compiled steps: update them
-from a callback or a loop. For equal batches they give what the functions of
-the same names give for all data at once.
+from a callback or a loop. For equal batches their results are those of the
+functions of the same names for all data at once.
 """
 
 from typing import Any
@@ -11,23 +11,23 @@ import keras
 import numpy as np
 
 from keras_gen.metrics.checks import finite_array
-from keras_gen.metrics.frechet import (
+from keras_gen.metrics.likelihood.importance_weighted import StreamingLogMeanExp
+from keras_gen.metrics.samples.frechet import (
     FeatureMoments,
     frechet_distance_from_moments,
 )
-from keras_gen.metrics.inception_score import log_probabilities
-from keras_gen.metrics.likelihood import StreamingLogMeanExp
+from keras_gen.metrics.samples.inception_score import log_probabilities
 
 
 class FrechetDistance(keras.metrics.Metric):
-    """Fréchet distance of generated features to those of real data.
+    """Fréchet distance between generated and real features.
 
     Memory does not grow with the number of samples.
 
     Args:
-        real: `FeatureMoments`, an array `(samples, dim)` or an iterable of
-            batches of it: the features of the real data. They stay when the
-            state is reset.
+        real: `FeatureMoments`, array of shape `(samples, dim)` or iterable of
+            batches. The features of the real data, which stay when the state is
+            reset.
         name: String.
 
     Example:
@@ -73,7 +73,7 @@ class FrechetDistance(keras.metrics.Metric):
 
 
 class InceptionScore(keras.metrics.Metric):
-    """Inception score of all samples, taken as one split.
+    """Inception score of all samples as one split.
 
     Args:
         from_logits: Boolean. Whether predictions are logits; otherwise they
@@ -109,9 +109,9 @@ class InceptionScore(keras.metrics.Metric):
         probs = np.exp(log_probs)
         if np.shape(self._marginal) not in ((), probs.shape[1:]):
             raise ValueError(
-                f"Received predictions of {probs.shape[1]} classes after "
-                f"predictions of {len(self._marginal)}. All batches must come "
-                "from the same classifier."
+                "All batches must come from the same classifier. Received: "
+                f"predictions of {probs.shape[1]} classes after predictions of "
+                f"{len(self._marginal)}."
             )
         self._count += len(probs)
         self._marginal = self._marginal + probs.sum(axis=0)
@@ -123,7 +123,7 @@ class InceptionScore(keras.metrics.Metric):
     def result(self) -> float:
         """The score so far, from 1 to the number of classes."""
         if self._count == 0:
-            raise ValueError("A score of nothing: add predictions first.")
+            raise ValueError("No predictions yet: call `update_state` first.")
         marginal = self._marginal / self._count
         positive = marginal[marginal > 0.0]
         divergence = self._negative_entropy / self._count
@@ -171,7 +171,7 @@ class NegativeLogLikelihood(keras.metrics.Metric):
     def result(self) -> float:
         """The mean over the examples so far."""
         if self._count == 0:
-            raise ValueError("A mean of nothing: add log weights first.")
+            raise ValueError("No log weights yet: call `update_state` first.")
         return self._total / self._count
 
     def reset_state(self) -> None:

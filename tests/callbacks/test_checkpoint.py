@@ -141,7 +141,9 @@ def test_progress_of_other_files(tmp_path):
     build_model().save(tmp_path / "plain.keras")
     (tmp_path / "text.keras").write_text("text")
     for name in ("plain.keras", "text.keras"):
-        with pytest.raises(ValueError, match="not written by"):
+        with pytest.raises(
+            ValueError, match="must be a file written by .*Checkpoint"
+        ):
             read_progress(tmp_path / name)
 
 
@@ -220,7 +222,7 @@ def test_columns_keep_their_places(tmp_path):
     assert set(header[3:]) == {"val_loss", "val_mae"}
     assert rows[0][3:] == rows[2][3:] == ["", ""]
     assert "" not in rows[1]
-    # A run that goes on keeps them, whatever order its logs have.
+    # A resumed run keeps them, whatever order its logs have.
     history = HistoryCSV(path, initial_epoch=3)
     history.on_train_begin()
     history.on_epoch_end(3, {"new": 7, "val_mae": 1.5, "loss": float("nan")})
@@ -240,7 +242,7 @@ def test_columns_keep_their_places(tmp_path):
 
 
 def resume(tmp_path, order, epochs):
-    """Goes on from the checkpoint as the module's docstring shows."""
+    """Resumes from the checkpoint as the module's docstring shows."""
     path = tmp_path / "model.keras"
     initial_epoch = read_progress(path).epochs
     model = keras.saving.load_model(path) if initial_epoch else build_model()
@@ -293,7 +295,7 @@ def test_new_run_starts_a_new_history(tmp_path):
     assert [row[0] for row in read_csv(path)] == ["epoch", "0", "1"]
 
 
-def test_second_fit_of_one_history_goes_on(tmp_path):
+def test_second_fit_of_one_history_continues_it(tmp_path):
     history = HistoryCSV(tmp_path / "history.csv")
     model = build_model()
     fit(model, [history], epochs=2)
@@ -311,14 +313,16 @@ def test_missing_row_without_checkpoint_is_announced(tmp_path):
 
 
 def test_refuses_wrong_arguments(tmp_path):
-    with pytest.raises(ValueError, match="ending in .keras"):
+    with pytest.raises(ValueError, match=r"must end in \.keras"):
         Checkpoint(tmp_path / "model.h5")
     with pytest.raises(ValueError, match="`every` must be at least 1"):
         Checkpoint(tmp_path / "model.keras", every=0)
-    with pytest.raises(ValueError, match="`initial_epoch` must be at least 0"):
+    with pytest.raises(
+        ValueError, match="`initial_epoch` must not be negative"
+    ):
         HistoryCSV(tmp_path / "history.csv", initial_epoch=-1)
     (tmp_path / "other.csv").write_text("name,loss\na,1\n")
-    with pytest.raises(ValueError, match="is not a history"):
+    with pytest.raises(ValueError, match="must be a history"):
         HistoryCSV(tmp_path / "other.csv", initial_epoch=1).on_train_begin()
     assert (tmp_path / "other.csv").read_text() == "name,loss\na,1\n"
 

@@ -1,53 +1,60 @@
 """Each of these arguments of a test makes it run once for every such case."""
 
-import inspect
+import keras
 
-import keras_gen
-from tests.contract.helpers import class_of
-from tests.contract.settings import SETTINGS
+from keras_gen.registry import SYSTEMS
+from tests.contract.case import list_cases
 from tests.quick_compilation import quick_compilation  # noqa: F401
 
+collect_ignore = (
+    ["test_compiled_steps.py"] if keras.backend.backend() == "jax" else []
+)
 
-def cases():
-    registered = keras_gen.list_models()
-    return [key for key in SETTINGS if key.partition("-")[0] in registered]
+
+def plain(case):
+    """A system's own case, on which the whole contract is tested."""
+    return not case.is_variant
 
 
-def has_parameter(case, name):
-    return name in inspect.signature(class_of(case)).parameters
+def first_of_family(case):
+    """The first system of a family, for what one of each is enough."""
+    first = next(s for s in SYSTEMS if s.family == case.system.family)
+    return plain(case) and case.system is first
 
 
 CASES = {
-    "case": lambda: cases(),
-    "plain_case": lambda: [case for case in cases() if "-" not in case],
-    "sampling_case": lambda: [
-        case for case in cases() if hasattr(class_of(case), "sample")
-    ],
-    "generating_case": lambda: [
-        case for case in cases() if hasattr(class_of(case), "generate")
-    ],
-    "averaging_case": lambda: [
-        case for case in cases() if has_parameter(case, "ema_decay")
-    ],
-    "ranged_case": lambda: [
-        case for case in cases() if SETTINGS[case].data_range is not None
-    ],
-    "game_case": lambda: [
-        case for case in cases() if SETTINGS[case].round_size > 1
-    ],
+    "case": lambda case: True,
+    "plain_case": plain,
+    "stepping_case": lambda case: plain(case) or case.is_proof,
+    "sampling_case": lambda case: hasattr(case.cls, "sample"),
+    "generating_case": lambda case: hasattr(case.cls, "generate"),
+    "averaging_case": lambda case: (
+        plain(case) and "ema_decay" in case.parameters
+    ),
+    "ranged_case": lambda case: (
+        plain(case) and case.prototype.value_range is not None
+    ),
+    "game_case": lambda case: case.round_size > 1,
+    "own_case": lambda case: plain(case) and bool(case.network_names()),
+    "first_case": first_of_family,
 }
 
 
 def pytest_generate_tests(metafunc):
-    for name, chosen in CASES.items():
+    for name, which in CASES.items():
         if name in metafunc.fixturenames:
-            metafunc.parametrize(name, chosen(), scope="module")
+            cases = list_cases(which)
+            metafunc.parametrize(
+                name, cases, ids=[c.key for c in cases], scope="module"
+            )
     if "wrong_arguments" in metafunc.fixturenames:
+        wrong = [
+            (case, arguments, words)
+            for case in list_cases()
+            for arguments, words in case.wrong
+        ]
         metafunc.parametrize(
             ("wrong_case", "wrong_arguments", "words"),
-            [
-                (case, arguments, words)
-                for case in cases()
-                for arguments, words in SETTINGS[case].wrong_arguments
-            ],
+            wrong,
+            ids=[f"{c.key}-{'-'.join(a)}" for c, a, _ in wrong],
         )

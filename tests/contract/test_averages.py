@@ -4,26 +4,19 @@ import keras
 import numpy as np
 import pytest
 
-from tests.contract.helpers import (
-    arrays,
-    assert_identical,
-    build,
-    compiled,
-    data_of,
-    fit,
-)
+from tests.contract.helpers import arrays, assert_identical, fit
 
 DECAY = 0.7
 
 
 def test_averages_follow_the_formula(averaging_case):
-    model = compiled(averaging_case, build_arguments={"ema_decay": DECAY})
+    model = averaging_case.compiled(build={"ema_decay": DECAY})
     network, average = model.generator, model.ema_generator
     trainable = {id(variable) for variable in network.trainable_variables}
     expected = arrays(network.weights)
     assert_identical(arrays(average.weights), expected)
     for step in range(2):
-        fit(model, data_of(averaging_case, steps=1, seed=step))
+        fit(model, averaging_case.data(steps=1, seed=step))
         weights = arrays(network.weights)
         expected = [
             DECAY * a + (1 - DECAY) * w if id(variable) in trainable else w
@@ -46,7 +39,7 @@ def test_averages_follow_the_formula(averaging_case):
 
 
 def test_samples_come_from_the_average(averaging_case):
-    model = build(averaging_case, ema_decay=DECAY)
+    model = averaging_case.build(ema_decay=DECAY)
     before = model.sample(3, seed=0)
     scrambled = [np.full_like(w, 0.1) for w in model.generator.get_weights()]
     model.generator.set_weights(scrambled)
@@ -56,8 +49,8 @@ def test_samples_come_from_the_average(averaging_case):
 
 
 def test_no_player_owns_the_average(averaging_case):
-    model = build(averaging_case, ema_decay=DECAY)
-    plain = build(averaging_case)
+    model = averaging_case.build(ema_decay=DECAY)
+    plain = averaging_case.build()
     assert not model.ema_generator.trainable_variables
     for player in model.players:
         assert len(model.player_variables(player)) == len(
@@ -67,15 +60,15 @@ def test_no_player_owns_the_average(averaging_case):
 
 @pytest.mark.parametrize("name", ["model.keras", "model.weights.h5"])
 def test_the_average_is_saved(averaging_case, name, tmp_path):
-    model = compiled(averaging_case, build_arguments={"ema_decay": DECAY})
-    fit(model, data_of(averaging_case))
+    model = averaging_case.compiled(build={"ema_decay": DECAY})
+    fit(model, averaging_case.data())
     model_path = tmp_path / name
     if name.endswith(".keras"):
         model.save(model_path)
         loaded = keras.saving.load_model(model_path)
     else:
         model.save_weights(model_path)
-        loaded = build(averaging_case, ema_decay=DECAY)
+        loaded = averaging_case.build(ema_decay=DECAY)
         loaded.load_weights(model_path)
     assert_identical(
         arrays(model.ema_generator.weights),

@@ -7,77 +7,91 @@ import numpy as np
 import pytest
 
 import keras_gen
-from tests.contract.helpers import (
-    QUICK,
-    build,
-    class_of,
-    compiled,
-    data_of,
-    fit,
-    inputs_of,
-    layers_of,
-)
-from tests.contract.settings import SETTINGS
+from keras_gen.registry import SYSTEMS
+from tests.contract.case import QUICK, all_cases
+from tests.contract.helpers import arrays, fit, layers_of, rows, trained
 
 
-def test_every_registered_model_has_settings():
-    missing = sorted(set(keras_gen.list_models()) - set(SETTINGS))
+def test_every_class_has_a_case():
+    covered = {case.cls.__name__ for case in all_cases().values()}
+    missing = [
+        name
+        for system in SYSTEMS
+        for name in system.classes
+        if name not in covered
+    ]
     assert not missing, (
-        f"No tiny settings for {missing}. Add an entry `{missing[0]!r}: "
-        "Settings(...)` to SETTINGS in tests/contract/settings.py: the "
-        "constructor's arguments, what `fit` and `call` take, and networks "
-        "of the user's own. Every test of tests/contract/ then runs on it."
+        f"No tiny settings for {missing}. Add a line to `CONTRACT` in the "
+        "test file of the model, such as `'dcgan': Case(image_shape=(8, 8, "
+        "1), latent_dim=3)`. Every test of tests/contract/ then runs on it."
     )
-
-
-def test_every_entry_of_the_table_is_a_registered_model():
-    names = {key.partition("-")[0] for key in SETTINGS}
-    unknown = sorted(names - set(keras_gen.list_models()))
-    assert not unknown, (
-        f"tests/contract/settings.py has {unknown}, which "
-        f"`keras_gen.list_models()` does not: {keras_gen.list_models()}."
+    assert {case.key for case in all_cases().values()} >= set(
+        keras_gen.list_models()
     )
 
 
 def test_arguments_have_defaults_types_and_descriptions(plain_case):
-    cls = class_of(plain_case)
+    cls = plain_case.cls
     documentation = inspect.getdoc(cls)
     for name, parameter in inspect.signature(cls).parameters.items():
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            continue
         assert parameter.default is not inspect.Parameter.empty, name
         assert parameter.annotation is not inspect.Parameter.empty, name
         assert f"\n    {name}: " in documentation, name
     assert "seed" in inspect.signature(cls).parameters
+    assert list(inspect.signature(cls).parameters)[0].endswith("_shape")
 
 
 def test_card_names_the_paper_and_the_arguments(plain_case):
-    card = keras_gen.card(plain_case)
-    assert class_of(plain_case).__name__ in card
-    assert "https://" in card
+    card = keras_gen.card(plain_case.key)
+    assert plain_case.cls.__name__ in card
+    assert plain_case.system.url in card
     assert "Args:" in card and "Example:" in card
 
 
-def test_model_is_built_by_its_constructor(case):
-    model = build(case)
+def test_a_model_sets_and_defines_what_its_bases_ask_for(case):
+    model = case.prototype
+    for base in type(model).__mro__:
+        for name in vars(base).get("must_set", ()):
+            assert getattr(model, name, None) is not None, name
+        for name in vars(base).get("must_define", ()):
+            assert getattr(type(model), name) is not getattr(
+                base, name, None
+            ), f"{type(model).__name__} does not define {name}"
+    for player in model.players:
+        assert callable(getattr(model, f"{player}_loss"))
+
+
+def test_presets_build(case):
+    assert "paper" in case.cls.presets
+    parameters = inspect.signature(case.cls).parameters
+    for arguments in case.cls.presets.values():
+        assert set(arguments) <= set(parameters)
+    last = list(case.cls.presets)[-1]
+    model = case.cls.from_preset(last, **case.arguments())
+    assert type(model) is case.cls
+    with pytest.raises(ValueError, match="preset='nonesuch'"):
+        case.cls.from_preset("nonesuch")
+
+
+def test_model_is_built_by_its_constructor(plain_case):
+    model, _, _ = trained(plain_case)
     assert model.built
-    variables = {id(variable) for variable in model.variables}
     for layer in layers_of(model):
         assert layer.built, layer.name
-    lines = []
-    model.summary(print_fn=lambda line, **_: lines.append(line))
+    fresh, lines = plain_case.prototype, []
+    fresh.summary(print_fn=lambda line, **_: lines.append(line))
     text = "\n".join(lines)
-    assert f'"{model.name}"' in text
-    assert f"{model.count_params():,}" in text
+    assert f'"{fresh.name}"' in text
+    assert f"{fresh.count_params():,}" in text
     # Neither a call nor a step makes new state.
-    model(inputs_of(case))
-    model.compile(**QUICK)
-    fit(model, data_of(case, steps=1))
-    assert {id(variable) for variable in model.variables} == variables
+    variables = len(fresh.variables)
+    fresh(plain_case.inputs())
+    assert len(fresh.variables) == variables
+    assert len(fresh.weights) == len(model.weights)
 
 
 def test_every_trainable_variable_has_a_player(case):
-    model = build(case)
+    model = case.prototype
     owned = {
         id(variable)
         for player in model.players
@@ -89,57 +103,121 @@ def test_every_trainable_variable_has_a_player(case):
         assert mine and len(mine) == len(set(mine)), player
 
 
-def test_same_seed_same_model(case):
-    """The numbers drawn follow from `seed`, and differ with it."""
-    data = data_of(case)
-    first, again, other = (
-        fit(compiled(case, build_arguments={"seed": seed}), data)
-        for seed in (7, 7, 8)
-    )
-    assert first == again
-    assert first != other
-
-
-def test_seed_generators_differ(case):
+def test_seed_generators_differ_and_follow_the_seed(case):
     """No two seed generators of a model begin with the same state."""
-    model = build(case)
-    states = [
-        tuple(keras.ops.convert_to_numpy(variable).tolist())
-        for variable in model.variables
-        if "seed_generator_state" in variable.path
-    ]
-    assert len(states) == len(set(states))
+
+    def states(model):
+        return [
+            tuple(state.tolist())
+            for variable, state in zip(
+                model.variables, arrays(model.variables), strict=True
+            )
+            if "seed_generator_state" in variable.path
+        ]
+
+    first, other = states(case.prototype), states(case.build(seed=8))
+    assert len(first) == len(set(first))
+    assert states(case.build()) == first
+    assert not set(first) & set(other)
 
 
-def test_unknown_keyword_is_an_error_that_names_it(case):
-    with pytest.raises((TypeError, ValueError), match="latent_size"):
-        build(case, latent_size=3)
+def test_unknown_keyword_is_an_error_that_names_the_right_one(plain_case):
+    with pytest.raises(TypeError, match="sede.*Did you mean `seed`"):
+        plain_case.build(sede=3)
 
 
 def test_wrong_argument_is_an_error_that_helps(
     wrong_case, wrong_arguments, words
 ):
+    if callable(wrong_arguments):
+        wrong_arguments = wrong_arguments()
     with pytest.raises(ValueError) as error:
-        build(wrong_case, **wrong_arguments)
+        wrong_case.build(**wrong_arguments)
     for word in words:
         assert word in str(error.value)
 
 
-def test_call_gives_one_result_for_each_example(case):
-    model = build(case)
-    inputs = inputs_of(case, n=5)
+def test_networks_of_other_shapes_are_refused_by_name(own_case):
+    """Each network with one more component of its output."""
+    from tests.contract.case import stand_in
+
+    for name in own_case.network_names():
+        network = stand_in(getattr(own_case.prototype, name))
+        (*rest, last) = keras.tree.flatten(network.output)
+        wider = keras.layers.Dense(last.shape[-1] + 1)(last)
+        wrong = keras.Model(network.inputs, [*rest, wider])
+        networks = {**own_case.own_networks(), name: wrong}
+        with pytest.raises(ValueError, match=f"`{name}`|`prior`|`decoder`"):
+            own_case.build(**networks)
+
+
+def test_call_gives_one_result_for_each_example(plain_case):
+    model, inputs = plain_case.prototype, plain_case.inputs(n=5)
     outputs = keras.tree.flatten(model(inputs))
     for output in outputs:
         assert output.shape[0] == 5
         assert keras.backend.standardize_dtype(output.dtype) == "float32"
-    # In inference the examples do not meet.
-    part = keras.tree.map_structure(lambda x: x[:2], inputs)
-    for whole, few in zip(
-        outputs, keras.tree.flatten(model(part)), strict=True
-    ):
+    # In inference the examples are not coupled.
+    few = keras.tree.flatten(model(rows(inputs, 0, 2)))
+    for whole, part in zip(outputs, few, strict=True):
         np.testing.assert_allclose(
             keras.ops.convert_to_numpy(whole)[:2],
-            keras.ops.convert_to_numpy(few),
+            keras.ops.convert_to_numpy(part),
             rtol=1e-5,
             atol=1e-6,
+        )
+
+
+def test_policy_of_one_model(plain_case):
+    """`dtype=` sets the policy of a model and of no other."""
+    model = plain_case.build(dtype="mixed_bfloat16")
+    policies = [layer.dtype_policy.name for layer in layers_of(model)]
+    assert model.compute_dtype == "bfloat16"
+    assert "mixed_bfloat16" in policies
+    assert keras.config.dtype_policy().name == "float32"
+    assert {
+        layer.dtype_policy.name for layer in layers_of(plain_case.prototype)
+    } == {"float32"}
+
+
+def test_a_users_subclass_saves_and_loads(plain_case, tmp_path):
+    """With `*args, **kwargs`, and an argument of its own."""
+    parent = plain_case.cls
+    name = f"Users{parent.__name__}"
+
+    def __init__(self, *args, extra: float = 1.0, **kwargs):
+        parent.__init__(self, *args, **kwargs)
+        self.extra = extra
+
+    subclass = keras.saving.register_keras_serializable("keras_gen_tests")(
+        type(parent)(name, (parent,), {"__init__": __init__})
+    )
+    parameters = inspect.signature(subclass).parameters
+    assert set(parameters) == {*inspect.signature(parent).parameters, "extra"}
+    first = next(iter(parameters))
+    arguments = plain_case.arguments()
+    model = subclass(arguments.pop(first), extra=2.5, **arguments)
+    model.compile(**QUICK)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded) is subclass and loaded.extra == 2.5
+    assert len(loaded.variables) == len(model.variables)
+
+
+def test_same_seed_same_training(plain_case):
+    """And what is logged is the mean over the steps of an epoch.
+
+    The same data, one step at a time: the mean of what each step logs is what
+    the shared model has logged for both together.
+    """
+    _, history, _ = trained(plain_case)
+    data, model, single = plain_case.data(), plain_case.compiled(), []
+    for start in (0, 8):
+        single.append(fit(model, rows(data, start, start + 8)))
+        # A schedule over the epochs would otherwise move on.
+        model.epochs_seen.assign(0)
+    for name in single[0]:
+        expected = (single[0][name][0] + single[1][name][0]) / 2
+        np.testing.assert_allclose(
+            history[name][0], expected, rtol=1e-5, atol=1e-6
         )

@@ -1,17 +1,21 @@
-"""Compiled steps do what uncompiled ones do."""
+"""Compiled steps do what uncompiled ones do.
+
+Of JAX this is known: its compiled steps agree with those of the others,
+uncompiled (tests/integration/test_backends_agree.py).
+"""
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from tests.contract.helpers import compiled, data_of, fit, state_of
+from tests.contract.helpers import fit, state_of
 
 
 def smooth_optimizer():
     """Adam whose epsilon is above rounding errors.
 
-    A gradient that is zero but for rounding, as that of an offset in front
+    A gradient that is zero but for rounding, as that of a bias in front
     of a normalization, would else become a full step of random sign.
     """
     return keras.optimizers.Adam(1e-2, beta_1=0.5, epsilon=1e-2)
@@ -19,9 +23,18 @@ def smooth_optimizer():
 
 def assert_close(left, right):
     # Fused and reordered float32 sums: rounding of 1e-7, and what two steps
-    # make of it.
+    # of 1e-2 make of it, behind the normalization of small batches above all.
     for a, b in zip(left, right, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-6)
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture
+def quick_backend(stepping_case, monkeypatch):
+    """On PyTorch: what is traced here is run, but of one model compiled."""
+    if keras.backend.backend() == "torch" and stepping_case.key != "vae":
+        from keras_gen.backend import torch_compile
+
+        monkeypatch.setattr(torch_compile, "BACKEND", "aot_eager")
 
 
 @pytest.fixture
@@ -51,12 +64,14 @@ def same_noise(monkeypatch):
     monkeypatch.setattr(keras.random, "uniform", uniform)
 
 
-def test_compiled_steps_equal_uncompiled_ones(plain_case, same_noise):
-    eager = compiled(plain_case, smooth_optimizer(), run_eagerly=True)
-    quick = compiled(
-        plain_case, smooth_optimizer(), run_eagerly=False, jit_compile=True
+def test_compiled_steps_equal_uncompiled_ones(
+    stepping_case, same_noise, quick_backend
+):
+    eager = stepping_case.compiled(smooth_optimizer(), run_eagerly=True)
+    quick = stepping_case.compiled(
+        smooth_optimizer(), run_eagerly=False, jit_compile=True
     )
-    data = data_of(plain_case)
+    data = stepping_case.data()
     before = state_of(eager)
     eager_history, quick_history = fit(eager, data), fit(quick, data)
     assert_close(state_of(quick), state_of(eager))
@@ -69,7 +84,9 @@ def test_compiled_steps_equal_uncompiled_ones(plain_case, same_noise):
         np.testing.assert_allclose(
             quick_history[name], values, rtol=1e-4, atol=1e-6
         )
-    if keras.backend.backend() == "torch":
+    # What grows is compiled again.
+    torch = keras.backend.backend() == "torch"
+    if torch and not stepping_case.is_proof:
         assert_compiled_once(quick, data)
 
 

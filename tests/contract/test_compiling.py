@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from tests.contract.helpers import build, data_of, fit
+from tests.contract.helpers import fit
 
 
 def settings_of(optimizer):
@@ -40,8 +40,8 @@ def assert_separate_and_bound(model):
     assert len(everything) == len(set(everything))
 
 
-def test_bare_compile_uses_the_optimizers_of_the_paper(case):
-    model = build(case)
+def test_bare_compile_uses_the_optimizers_of_the_paper(plain_case):
+    model = plain_case.build()
     model.compile()
     assert_separate_and_bound(model)
     for player, expected in model.default_optimizers().items():
@@ -50,12 +50,12 @@ def test_bare_compile_uses_the_optimizers_of_the_paper(case):
         assert settings_of(given) == settings_of(expected)
 
 
-def test_default_optimizers_are_fresh(case):
-    model = build(case)
+def test_default_optimizers_are_fresh(plain_case):
+    model = plain_case.build()
     first, second = model.default_optimizers(), model.default_optimizers()
     objects = [*first.values(), *second.values()]
     assert len({id(optimizer) for optimizer in objects}) == len(objects)
-    other = build(case)
+    other = plain_case.build()
     model.compile()
     other.compile()
     model.optimizer.learning_rate = 0.123
@@ -66,8 +66,8 @@ def test_default_optimizers_are_fresh(case):
         )
 
 
-def test_one_optimizer_is_copied_for_each_player(case):
-    model = build(case)
+def test_one_optimizer_is_copied_for_each_player(plain_case):
+    model = plain_case.build()
     given = keras.optimizers.SGD(0.03, momentum=0.5, clipnorm=2.0)
     model.compile(given)
     assert_separate_and_bound(model)
@@ -76,16 +76,16 @@ def test_one_optimizer_is_copied_for_each_player(case):
         assert settings_of(model.optimizer[player]) == settings_of(given)
 
 
-def test_an_optimizer_can_be_named(case):
-    model = build(case)
+def test_an_optimizer_can_be_named(plain_case):
+    model = plain_case.build()
     model.compile("adam")
     assert_separate_and_bound(model)
     for player in model.players:
         assert isinstance(model.optimizer[player], keras.optimizers.Adam)
 
 
-def test_each_player_can_have_its_own(case):
-    model = build(case)
+def test_each_player_can_have_its_own(plain_case):
+    model = plain_case.build()
     rates = {
         player: 0.1 / (1 + index) for index, player in enumerate(model.players)
     }
@@ -104,8 +104,8 @@ def test_each_player_can_have_its_own(case):
 
 
 @pytest.mark.parametrize("fault", ["unknown", "missing"])
-def test_wrong_players_are_named(case, fault):
-    model = build(case)
+def test_wrong_players_are_named(plain_case, fault):
+    model = plain_case.build()
     keys = list(model.players)
     keys = [*keys, "nobody"] if fault == "unknown" else keys[:-1]
     with pytest.raises(ValueError) as error:
@@ -114,18 +114,18 @@ def test_wrong_players_are_named(case, fault):
         assert player in str(error.value)
 
 
-def test_unknown_optimizer_is_an_error(case):
+def test_unknown_optimizer_is_an_error(plain_case):
     with pytest.raises(ValueError, match="nonesuch"):
-        build(case).compile("nonesuch")
+        plain_case.build().compile("nonesuch")
 
 
-def test_training_needs_compile(case):
+def test_training_needs_compile(plain_case):
     with pytest.raises(ValueError, match="compile"):
-        fit(build(case), data_of(case))
+        fit(plain_case.build(), plain_case.data())
 
 
-def test_compile_arguments_survive_a_round_trip(case):
-    model = build(case)
+def test_compile_arguments_survive_a_round_trip(plain_case):
+    model = plain_case.build()
     model.compile(
         keras.optimizers.SGD(0.25, nesterov=True, momentum=0.5),
         run_eagerly=True,
@@ -133,7 +133,7 @@ def test_compile_arguments_survive_a_round_trip(case):
         auto_scale_loss=False,
     )
     config = model.get_compile_config()
-    twin = build(case)
+    twin = plain_case.build()
     twin.compile_from_config(config)
     assert_separate_and_bound(twin)
     assert twin.run_eagerly and not twin.jit_compile

@@ -1,29 +1,31 @@
 """Half precision computes in half precision; sums and weights do not."""
 
+import contextlib
+
 import keras
 import numpy as np
-import pytest
 
+from keras_gen import load_model
+from tests.contract.case import BATCH
 from tests.contract.helpers import (
-    BATCH,
     arrays,
     assert_finite,
-    compiled,
-    data_of,
     fit,
-    inputs_of,
     layers_of,
+    rows,
 )
 
 HALF = {"mixed_bfloat16": "bfloat16", "mixed_float16": "float16"}
 
 
-@pytest.fixture(params=list(HALF))
-def policy(request):
-    """The global dtype policy, as long as the test lasts."""
-    keras.config.set_dtype_policy(request.param)
-    yield request.param
-    keras.config.set_dtype_policy("float32")
+@contextlib.contextmanager
+def policy_of_all(policy):
+    """The global dtype policy, for a while."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy("float32")
 
 
 def dtype_of(x):
@@ -34,30 +36,45 @@ def policies_of(model):
     return [layer.dtype_policy.name for layer in layers_of(model)]
 
 
-def test_half_precision(plain_case, policy, tmp_path):
-    """One model for several checks, since each policy is compiled anew."""
-    model = compiled(plain_case)
+def test_float16(stepping_case, tmp_path):
+    """With loss scaling."""
+    check_half_precision(stepping_case, "mixed_float16", tmp_path)
+
+
+def test_bfloat16(first_case, tmp_path):
+    """Whose range is that of float32: one model of each family."""
+    check_half_precision(first_case, "mixed_bfloat16", tmp_path)
+
+
+def check_half_precision(case, policy, tmp_path):
+    with policy_of_all(policy):
+        path = tmp_path / "model.keras"
+        model = train_in_half_precision(case, policy)
+        model.save(path)
+    loaded = load_model(path)
+    assert loaded.dtype_policy.name == policy
+    assert policies_of(loaded) == policies_of(model)
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def train_in_half_precision(case, policy):
+    model = case.compiled()
     losses, logged = [], []
-    minimize, log = model.minimize, model.log
+    player_loss, log = model.player_loss, model.log
 
-    def recording_minimize(player, loss_fn):
-        def recording_loss():
-            outputs = loss_fn()
-            pair = isinstance(outputs, tuple)
-            losses.append(outputs[0] if pair else outputs)
-            return outputs
-
-        return minimize(player, recording_loss)
+    def recording_loss(player, batch, training):
+        losses.append(player_loss(player, batch, training))
+        return losses[-1]
 
     def recording_log(**values):
         logged.extend(values.values())
         log(**values)
 
     # Past Keras' tracking of attributes.
-    object.__setattr__(model, "minimize", recording_minimize)
+    object.__setattr__(model, "player_loss", recording_loss)
     object.__setattr__(model, "log", recording_log)
     before = arrays(model.trainable_variables)
-    history = fit(model, data_of(plain_case))
+    history = fit(model, case.data())
 
     assert losses and logged
     assert {dtype_of(loss) for loss in losses} == {"float32"}
@@ -77,7 +94,7 @@ def test_half_precision(plain_case, policy, tmp_path):
     )
     assert scaled == (policy == "mixed_float16")
     if scaled:
-        step = [part[:BATCH] for part in data_of(plain_case)]
+        step = rows(case.data(), 0, BATCH)
         waiting = list(model.optimizer.optimizers)
         for _ in range(20):
             waiting = [
@@ -93,25 +110,7 @@ def test_half_precision(plain_case, policy, tmp_path):
         not np.array_equal(a, b) for a, b in zip(before, after, strict=True)
     )
 
-    for output in keras.tree.flatten(
-        model.predict(inputs_of(plain_case), verbose=0)
-    ):
+    for output in keras.tree.flatten(model.predict(case.inputs(), verbose=0)):
         assert output.dtype == "float32"
         assert_finite([output])
-
-    path = tmp_path / "model.keras"
-    model.save(path)
-    keras.config.set_dtype_policy("float32")
-    loaded = keras.saving.load_model(path)
-    assert loaded.dtype_policy.name == policy
-    assert policies_of(loaded) == policies_of(model)
-    assert keras.config.dtype_policy().name == "float32"
-
-
-def test_policy_of_one_model(plain_case):
-    """`dtype=` sets the policy of a model and of no other."""
-    model = compiled(plain_case, build_arguments={"dtype": "mixed_bfloat16"})
-    assert model.compute_dtype == "bfloat16"
-    assert "mixed_bfloat16" in policies_of(model)
-    assert keras.config.dtype_policy().name == "float32"
-    assert set(policies_of(compiled(plain_case))) == {"float32"}
+    return model

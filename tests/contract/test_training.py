@@ -2,31 +2,20 @@
 
 import keras
 import numpy as np
-import pytest
 
+from tests.contract.case import BATCH
 from tests.contract.helpers import (
-    BATCH,
     arrays,
     assert_finite,
     assert_identical,
-    compiled,
-    data_of,
     fit,
-    inputs_of,
+    state_of,
+    trained,
 )
-from tests.contract.settings import SETTINGS
 
 
-@pytest.fixture(scope="module")
-def trained(case):
-    """A model after one epoch of two steps, and that epoch's history."""
-    model = compiled(case)
-    history = fit(model, data_of(case), validation_data=data_of(case, seed=1))
-    return model, history
-
-
-def test_fit_logs_every_loss_and_its_validation(trained):
-    model, history = trained
+def test_fit_logs_every_loss_and_its_validation(plain_case):
+    model, history, _ = trained(plain_case)
     names = {*model.loss_names.values(), *model.logged}
     assert set(history) == names | {f"val_{name}" for name in names}
     for name, values in history.items():
@@ -34,39 +23,40 @@ def test_fit_logs_every_loss_and_its_validation(trained):
         assert_finite(values)
 
 
-def test_every_player_makes_its_updates(case, trained):
-    model, _ = trained
+def test_every_player_makes_its_updates(plain_case):
+    model, _, _ = trained(plain_case)
     for player in model.players:
         made = int(model.optimizer[player].iterations)
-        assert made == 2 * SETTINGS[case].updates.get(player, 1), player
+        assert made == plain_case.updates_in_two_steps(player), player
     last = list(model.players)[-1]
     assert int(model.optimizer.iterations) == int(
         model.optimizer[last].iterations
     )
 
 
-def test_every_variable_that_moves_has_used_its_slots(case, trained):
-    model, _ = trained
+def test_every_variable_that_moves_has_used_its_slots(plain_case):
+    model, _, _ = trained(plain_case)
     for player in model.players:
         optimizer = model.optimizer[player]
         slots = arrays(v for v in optimizer.variables if len(v.shape))
         idle = sum(not np.any(slot) for slot in slots)
         per_variable = len(slots) // len(model.player_variables(player))
-        still = SETTINGS[case].unmoved.get(player, 0)
-        assert idle <= still * per_variable
+        assert idle <= plain_case.unmoved.get(player, 0) * per_variable
 
 
-def test_weights_stay_finite(trained):
-    model, _ = trained
-    assert_finite(arrays(model.weights))
-    assert_finite(arrays(model.optimizer.variables))
+def test_everything_stays_finite_and_is_counted(plain_case):
+    model, _, state = trained(plain_case)
+    assert_finite(state)
+    assert int(model.epochs_seen) == 1
+    assert int(model.steps_seen) == 2
+    assert int(model.examples_seen) == 2 * BATCH
 
 
-def test_evaluate_logs_the_same_names_and_changes_nothing(case, trained):
-    model, history = trained
+def test_evaluate_logs_the_same_names_and_changes_nothing(plain_case):
+    model, history, _ = trained(plain_case)
     before = arrays([*model.weights, *model.optimizer.variables])
     result = model.evaluate(
-        *data_of(case, seed=1), batch_size=BATCH, verbose=0, return_dict=True
+        *plain_case.data(seed=1), batch_size=BATCH, verbose=0, return_dict=True
     )
     after = arrays([*model.weights, *model.optimizer.variables])
     assert_identical(before, after)
@@ -76,9 +66,9 @@ def test_evaluate_logs_the_same_names_and_changes_nothing(case, trained):
     assert_finite(result.values())
 
 
-def test_predict_is_the_call_in_batches(case, trained):
-    model, _ = trained
-    inputs = inputs_of(case, n=5)
+def test_predict_is_the_call_in_batches(plain_case):
+    model, _, _ = trained(plain_case)
+    inputs = plain_case.inputs(n=5)
     predicted = keras.tree.flatten(
         model.predict(inputs, batch_size=3, verbose=0)
     )
@@ -91,33 +81,10 @@ def test_predict_is_the_call_in_batches(case, trained):
         )
 
 
-def test_epochs_are_counted(case):
-    model = compiled(case)
-    fit(model, data_of(case, steps=1), epochs=2)
-    fit(model, data_of(case, steps=1))
-    assert int(model.epochs_seen) == 3
-
-
-def test_history_holds_the_mean_over_the_batches(case):
-    """Two steps in one epoch log the mean of what they log one by one."""
-    data = data_of(case)
-    together = fit(compiled(case), data)
-    model = compiled(case)
-    single = []
-    for start in (0, BATCH):
-        part = [x[start : start + BATCH] for x in data]
-        single.append(fit(model, part))
-        # A schedule over the epochs would otherwise move on.
-        model.epochs_seen.assign(0)
-    for name, (value,) in together.items():
-        expected = (single[0][name][0] + single[1][name][0]) / 2
-        np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
-
-
 def test_a_player_changes_its_own_variables_alone(case):
-    settings = SETTINGS[case]
-    for player in compiled(case).players:
-        model = compiled(case, "sgd")
+    """One model, whose other players have the learning rate 0."""
+    model = case.compiled("sgd")
+    for player in model.players:
         for name, optimizer in zip(
             model.players, model.optimizer.optimizers, strict=True
         ):
@@ -129,12 +96,26 @@ def test_a_player_changes_its_own_variables_alone(case):
             if all(v is not mine for mine in own)
         ]
         own_before, others_before = arrays(own), arrays(others)
-        fit(model, data_of(case))
+        fit(model, case.data())
         assert_identical(others_before, arrays(others))
         unmoved = [
             variable.path
             for variable, before in zip(own, own_before, strict=True)
             if np.array_equal(before, arrays([variable])[0])
         ]
-        expected = settings.unmoved.get(player, 0)
+        expected = case.unmoved.get(player, 0)
         assert len(unmoved) == expected, (player, unmoved)
+
+
+def test_the_shared_model_is_left_as_it_was(plain_case):
+    """The last of these tests: none of the others has trained it."""
+    model, _, state = trained(plain_case)
+    weights = len(model.weights)
+    assert_identical(arrays(model.weights), arrays(model.weights)[:weights])
+    assert [a.shape for a in state] == [a.shape for a in state_of(model)]
+    for before, after, variable in zip(
+        state, state_of(model), model.variables, strict=False
+    ):
+        # Evaluation and sampling draw from the model's seeds.
+        if "seed_generator_state" not in variable.path:
+            np.testing.assert_array_equal(before, after, variable.path)

@@ -1,84 +1,121 @@
 """Data that does not fit is an error that says what came and what to do."""
 
-import inspect
-
+import keras
 import numpy as np
 import pytest
 
-from tests.contract.helpers import (
-    BATCH,
-    class_of,
-    compiled,
-    data_of,
-    fit,
-)
-from tests.contract.settings import SETTINGS
+from keras_gen.engine import Labels
+from keras_gen.engine.specs import Spec
+from tests.contract.case import BATCH
+from tests.contract.helpers import fit, rows
 
 
-# Shared by the tests: an error leaves a model as it was.
-@pytest.fixture(scope="module")
-def model(case):
-    return compiled(case, "sgd")
+def examples_spec(case):
+    """The spec of the examples, of one array or the first of several."""
+    return keras.tree.flatten(case.prototype.data_spec().x)[0]
 
 
-def shape_argument(case):
-    parameters = inspect.signature(class_of(case)).parameters
-    (name,) = {"image_shape", "input_shape"} & set(parameters)
-    return name
+def with_x(case, change, steps=2):
+    """The data of a case with other examples."""
+    x, *rest = case.data(steps)
+    return (keras.tree.map_structure(change, x), *rest)
 
 
-def test_wrong_shape_names_both_shapes_and_the_argument(case, model):
-    x, *rest = data_of(case)
-    wrong = np.concatenate([x, x], axis=1)
-    with pytest.raises(ValueError) as error:
-        fit(model, (wrong, *rest))
-    message = str(error.value)
-    for word in (str(x.shape[1:])[1:], str(wrong.shape[1:])):
-        assert word in message
-    assert f"{shape_argument(case)}={wrong.shape[1:]}" in message
+def widened(x):
+    return np.concatenate([x, x], axis=1)
 
 
-def test_missing_axis_is_an_error(case, model):
-    x, *rest = data_of(case)
-    with pytest.raises(ValueError, match=shape_argument(case)):
-        fit(model, (x.reshape(len(x), -1, *x.shape[3:]), *rest))
+def test_wrong_shape_names_both_shapes_and_the_argument(case):
+    model = case.ready
+    spec = examples_spec(case)
+    for check in (
+        lambda *data: fit(model, data),
+        lambda *data: model.evaluate(*data, batch_size=BATCH, verbose=0),
+    ):
+        with pytest.raises(ValueError) as error:
+            check(*with_x(case, widened))
+        message = str(error.value)
+        shape = (spec.shape[0] * 2, *spec.shape[1:])
+        assert str((None, *spec.shape)) in message
+        assert f"{spec.argument}={shape}" in message
 
 
-def test_evaluate_checks_as_well(case, model):
-    x, *rest = data_of(case)
-    wrong = np.concatenate([x, x], axis=1)
-    with pytest.raises(ValueError, match=shape_argument(case)):
-        model.evaluate(wrong, *rest, batch_size=BATCH, verbose=0)
+def test_missing_axis_is_an_error(case):
+    model = case.ready
+    keep = slice(0, 1) if examples_spec(case).shape[1:] else slice(0, 0)
+    with pytest.raises(ValueError, match=examples_spec(case).argument):
+        fit(model, with_x(case, lambda x: x.reshape(*x.shape[keep], -1)))
 
 
-def test_labels_are_missed_refused_or_ignored(case):
-    x = data_of(case)[0]
-    y = np.zeros(len(x), "int32")
-    expected = SETTINGS[case].labels
-    if expected == "required":
-        with pytest.raises(ValueError, match="without labels"):
-            fit(compiled(case, "sgd"), (x,))
-    elif expected == "refused":
-        with pytest.raises(ValueError, match="with labels"):
-            fit(compiled(case, "sgd"), (x, y))
+def test_what_goes_with_the_examples_is_missed_or_refused(case):
+    """Labels, targets: as the model's declaration says."""
+    model = case.ready
+    x = case.data()[0]
+    spec = model.data_spec().y
+    wrong = np.zeros((len(x), 2), "float32")
+    if spec is None:
+        with pytest.raises(ValueError, match="data with labels"):
+            fit(model, (x, wrong))
     else:
-        assert expected == "ignored"
-        assert fit(compiled(case), (x, y)) == fit(compiled(case), (x,))
+        with pytest.raises(ValueError, match="`y` of .* must be"):
+            fit(model, (x, wrong))
+        if not spec.optional:
+            with pytest.raises(ValueError, match="data without labels"):
+                fit(model, (x,))
 
 
-def test_sample_weights_are_refused(case, model):
-    x = data_of(case)[0]
-    y = np.zeros(len(x), "int32")
-    with pytest.raises(ValueError, match="takes no sample weights"):
-        fit(model, (x, y), sample_weight=np.ones(len(x)))
+def test_labels_are_accepted_rightly_or_refused_by_name(case):
+    spec = case.prototype.data_spec().y
+    if not isinstance(spec, Labels) or type(spec) is not Labels:
+        return
+    model = case.ready
+    x, y = case.data()
+    y = np.maximum(y, 0)
+    for labels, words in (
+        (np.eye(spec.num_classes)[y], "argmax"),
+        (y + 0.5, "np.unique"),
+        (np.array(list("abcd"))[y], "np.unique"),
+        (y + spec.num_classes, "Count them from 0"),
+        (y - 2, "Count them from 0"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.check_data(x, labels)
+    for labels in (y, y[:, None], y.astype("float64"), y.astype("uint8")):
+        model.check_data(x, labels)
+    if spec.missing == "refused":
+        with pytest.raises(ValueError, match="labels from -1"):
+            model.check_data(x, np.full_like(y, -1))
+
+
+def test_values_out_of_range_name_both_ranges(ranged_case):
+    model = ranged_case.ready
+    low, high = ranged_case.prototype.value_range
+    for scale in (255.0, -255.0):
+        data = with_x(ranged_case, lambda x, s=scale: s * (x + 0.5))
+        with pytest.raises(ValueError) as error:
+            fit(model, data)
+        message = str(error.value)
+        assert f"from {low:g} to {high:g}" in message
+        assert f"to {data[0].max():g}" in message
+        assert "Rescale" in message
+    with pytest.raises(ValueError, match="finite"):
+        fit(model, with_x(ranged_case, lambda x: x + np.nan))
+
+
+def test_weights_of_examples_are_refused(plain_case):
+    model = plain_case.ready
+    data = plain_case.data()
+    weights = np.ones(len(keras.tree.flatten(data)[0]))
+    with pytest.raises(ValueError, match="`sample_weight` of"):
+        fit(model, data, sample_weight=weights)
+    with pytest.raises(ValueError, match="`class_weight` of"):
+        fit(model, data, class_weight={0: 1.0})
 
 
 def test_batch_smaller_than_the_round(game_case):
-    model = compiled(game_case, "sgd")
-    size = SETTINGS[game_case].round_size
-    few = [part[: size - 1] for part in data_of(game_case)]
+    size = game_case.round_size
     with pytest.raises(ValueError) as error:
-        fit(model, few)
+        fit(game_case.compiled("sgd"), rows(game_case.data(), 0, size - 1))
     message = str(error.value)
     assert f"{size} updates" in message
     assert f"batch size {size - 1}" in message
@@ -87,25 +124,25 @@ def test_batch_smaller_than_the_round(game_case):
 
 def test_uneven_last_batch_is_split_as_evenly_as_can_be(game_case):
     """11 examples are a batch of 8 and one of 3."""
-    model = compiled(game_case, "sgd")
-    few = [part[: BATCH + 3] for part in data_of(game_case)]
-    history = fit(model, few)
+    model = game_case.compiled("sgd")
+    history = fit(model, rows(game_case.data(), 0, BATCH + 3))
     for values in history.values():
         assert np.all(np.isfinite(values))
     for player in model.players:
-        updates = SETTINGS[game_case].updates.get(player, 1)
+        updates = game_case.updates.get(player, 1)
         assert int(model.optimizer[player].iterations) == 2 * updates
 
 
-@pytest.mark.parametrize("scale", [255.0, -255.0])
-def test_values_out_of_range_name_both_ranges(ranged_case, scale):
-    model = compiled(ranged_case, "sgd")
-    x, *rest = data_of(ranged_case)
-    low, high = SETTINGS[ranged_case].data_range
-    wrong = scale * (x + 0.5)
-    with pytest.raises(ValueError) as error:
-        fit(model, (wrong, *rest))
-    message = str(error.value)
-    assert f"from {low:g} to {high:g}" in message
-    assert f"from {wrong.min():g} to {wrong.max():g}" in message
-    assert "Rescale" in message
+def test_compile_says_where_losses_and_metrics_go(plain_case):
+    with pytest.raises(TypeError, match="EvaluateMetrics"):
+        plain_case.build().compile("adam", metrics=["mae"])
+
+
+def test_every_spec_draws_what_it_accepts(case):
+    """The data of these tests come from the declaration itself."""
+    spec = case.prototype.data_spec()
+    for part in keras.tree.flatten((spec.x, spec.y)):
+        if isinstance(part, Spec):
+            drawn = part.draw(np.random.default_rng(0), 6)
+            assert part.accepts(drawn.shape)
+            part.check_values("model", "x", drawn)

@@ -50,7 +50,7 @@ def test_augmentations_obey_the_law(augment):
     tf.random.set_seed(2)
     tf.random.get_global_generator().reset_from_seed(5)
     tf.random.get_global_generator().uniform((3,))
-    resumed = take(make(start_epoch=2), 4)
+    resumed = take(make(start_step=8), 4)
     np.testing.assert_array_equal(resumed, whole[8:])
     shards = [take(make(shard=(i, 2)), 12) for i in range(2)]
     np.testing.assert_array_equal(np.concatenate(shards, axis=1), whole)
@@ -117,7 +117,7 @@ def test_crop_takes_a_window_of_the_padded_image():
     assert np.all(np.abs(hits.sum(axis=0) - 40) < 4.5 * 6.2)
 
 
-def test_rotate_turns_anticlockwise():
+def test_rotate_turns_counterclockwise():
     image = np.random.default_rng(0).random((3, 7, 7, 2)).astype("float32")
     for turns in (1, 2, 3):
         rotate = data.augmentation("rotate", factor=(turns / 4, turns / 4))
@@ -176,18 +176,18 @@ def test_frames_of_a_video_are_changed_alike():
     assert np.abs(x - video / 255).max() > 0.1
 
 
-def test_augmentation_comes_before_binarisation():
+def test_augmentation_comes_before_binarization():
     made = data.pipeline(photos(), 10, augment=("rotate",), binarize="dynamic")
     (x,) = take(made, 1)
     assert set(np.unique(x)) == {0.0, 1.0}
 
 
-def test_colour_needs_three_channels():
+def test_color_needs_three_channels():
     digits = data.load("digits", "test")
-    with pytest.raises(ValueError, match="needs images of 3 channels"):
+    with pytest.raises(ValueError, match="must have images of 3 channels"):
         data.pipeline(digits, 10, augment=("hue",))
 
 
 def test_callables_must_return_images():
-    with pytest.raises(ValueError, match="should return a tensor"):
+    with pytest.raises(ValueError, match="must return a tensor"):
         data.pipeline(photos(), 10, augment=(lambda images, seed: None,))

@@ -31,12 +31,12 @@ def test_images_look_like_mnist(everything):
     assert (frame > 127).mean() < 0.005
 
 
-def test_digits_are_centred_by_mass(everything):
+def test_digits_are_centered_by_mass(everything):
     images = everything["image"][..., 0] / 255.0
     mass = images.sum(axis=(1, 2))
     rows = (images.sum(axis=2) * np.arange(28)).sum(axis=1) / mass
     columns = (images.sum(axis=1) * np.arange(28)).sum(axis=1) / mass
-    # The contrast curve moves single centres a little, not their mean.
+    # The contrast curve moves single centers a little, not their mean.
     assert abs(rows.mean() - 13.5) < 0.15
     assert abs(columns.mean() - 13.5) < 0.15
     assert np.abs(rows - 13.5).max() < 1.5
@@ -72,9 +72,9 @@ def test_train_and_test_are_a_stratified_partition(everything):
     assert len(train) == 1500
     together = np.sort(np.concatenate([train, test]))
     np.testing.assert_array_equal(together, np.arange(1797))
-    share = np.bincount(labels[train]) / np.bincount(labels)
+    fraction = np.bincount(labels[train]) / np.bincount(labels)
     # Each class gives 1500/1797 of its members, but for rounding.
-    assert np.all(np.abs(share - 1500 / 1797) < 1 / 170)
+    assert np.all(np.abs(fraction - 1500 / 1797) < 1 / 170)
     assert not np.array_equal(np.sort(train), train)
 
 

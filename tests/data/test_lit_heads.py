@@ -37,9 +37,9 @@ def test_a_head_is_bright_and_round_on_black():
     assert not images[:, :8, :8].any() and not images[:, :8, -8:].any()
     assert not images[:, :, :4].any() and not images[:, :, -4:].any()
     assert images[:, 20:44, 24:40].mean(axis=(1, 2)).min() > 90
-    shares = (images > 0).mean(axis=(1, 2))
-    assert 0.2 < shares.min() and shares.max() < 0.6
-    # The outline is smoothed: greys below the darkest lit skin.
+    fractions = (images > 0).mean(axis=(1, 2))
+    assert 0.2 < fractions.min() and fractions.max() < 0.6
+    # The outline is smoothed: grays below the darkest lit skin.
     assert len(np.unique(images[0])) > 60
 
 
@@ -49,7 +49,7 @@ def test_mirrored_pose_and_light_give_the_mirrored_image():
     heads[:, IDENTITY] = rng.integers(0, COUNT, 30)
     mirrored = heads * [-1, 1, -1, 1]
     first, second = rendered(*heads), rendered(*mirrored)
-    # Rounding of numbers and of greys.
+    # Rounding of the values and of the grays.
     assert np.abs(first[:, :, ::-1] - second).max() <= 2
     assert np.abs(first - second).max(axis=(1, 2)).min() > 50
     for axis in (AZIMUTH, LIGHT):
@@ -104,7 +104,7 @@ def test_face_moves_to_the_right_and_seen_from_above_downwards(
     assert error(1) < 0.8 * error(0) < 0.8 * error(-1)
 
 
-def test_identities_differ_in_shape_and_in_grey():
+def test_identities_differ_in_shape_and_in_gray():
     images = rendered(*[[0.2, 0, 0, i] for i in range(0, COUNT, 5)])
     flat = images.reshape(200, -1)
     distances = np.abs(flat[:, None, ::7] - flat[None, :, ::7]).mean(axis=-1)
@@ -242,7 +242,7 @@ def test_draws_cover_their_ranges(drawn):
 
 
 @pytest.mark.parametrize(
-    ("ratio", "shares"),
+    ("ratio", "fractions"),
     [
         (None, [1 / 13, 1 / 13, 1 / 13, 10 / 13]),
         (
@@ -251,12 +251,14 @@ def test_draws_cover_their_ranges(drawn):
         ),
     ],
 )
-def test_groups_come_in_the_given_ratio(drawn, ratio, shares):
+def test_groups_come_in_the_given_ratio(drawn, ratio, fractions):
     batches = some_batches(1000, batch_size=1, ratio=ratio)
     found = np.bincount([group[0] for _, group in batches], minlength=4) / 1000
-    # Five standard deviations of a share.
-    bound = 5 * np.sqrt(np.multiply(shares, np.subtract(1, shares)) / 1000)
-    assert np.all(np.abs(found - shares) <= bound), found
+    # Five standard deviations of a fraction.
+    bound = 5 * np.sqrt(
+        np.multiply(fractions, np.subtract(1, fractions)) / 1000
+    )
+    assert np.all(np.abs(found - fractions) <= bound), found
 
 
 def test_batches_follow_from_the_seed_and_the_step():
@@ -310,7 +312,7 @@ def test_splits_of_identities(drawn):
 
 
 def test_unusable_arguments_are_explained():
-    with pytest.raises(ValueError, match="should lie below"):
+    with pytest.raises(ValueError, match="must lie below"):
         lit_head_factor_values(np.array([[15, 0, 0, 0]]))
     with pytest.raises(ValueError, match=r"shape \(\.\.\., 4\)"):
         lit_head_factor_values(np.zeros((2, 4)))
@@ -324,7 +326,7 @@ def test_unusable_arguments_are_explained():
         render_lit_heads([[np.nan, 0, 0, 1]])
     assert render_lit_heads(np.zeros((0, 4)), 16).shape == (0, 16, 16, 1)
     for size in ((32, 16), 4):
-        with pytest.raises(ValueError, match="of 8 pixels at least"):
+        with pytest.raises(ValueError, match="must be at least 8"):
             lit_heads.build(size, 0)
     for ratio in (
         {"azimuth": 1},

@@ -14,7 +14,7 @@ EXAMPLES = 107
 
 
 def numbered(examples=EXAMPLES):
-    """Grey images that carry the number of their example in all pixels."""
+    """Gray images whose pixels are all the index of their example."""
     images = np.arange(examples, dtype="uint8")[:, None, None, None]
     images = np.broadcast_to(images, (examples, 4, 6, 1)).copy()
     return tf.data.Dataset.from_tensor_slices(
@@ -66,9 +66,14 @@ class TestTheLaw:
         keras.utils.set_random_seed(1)
         whole = take(make(), 33)
         keras.utils.set_random_seed(2)
-        assert_same(take(make(start_epoch=1), 22), whole[11:])
-        last = make(start_epoch=2, repeat=False)
-        assert_same(list(last.dataset.as_numpy_iterator()), whole[22:])
+        # From the start of an epoch, its middle and its last step.
+        for step in (11, 15, 21):
+            resumed = take(make(start_step=step), 33 - step)
+            assert_same(resumed, whole[step:])
+        for step in (22, 30):
+            last = make(start_step=step, repeat=False)
+            assert int(last.dataset.cardinality()) == 33 - step
+            assert_same(list(last.dataset.as_numpy_iterator()), whole[step:])
 
     def test_orders_differ_between_epochs_and_seeds(self, dataset):
         def labels(**options):
@@ -81,7 +86,7 @@ class TestTheLaw:
             assert not np.array_equal(first, order)
             np.testing.assert_array_equal(np.sort(first), np.sort(order))
 
-    def test_binarisations_differ_between_epochs_and_seeds(self, dataset):
+    def test_binarizations_differ_between_epochs_and_seeds(self, dataset):
         def images(**options):
             made = data.pipeline(
                 dataset, 107, binarize="dynamic", shuffle=False, **options
@@ -90,10 +95,10 @@ class TestTheLaw:
 
         first, second = images(seed=0)
         (other, _) = images(seed=1)
-        grey = (first != second).mean()
-        # Of independent draws with mean p, the share 2p(1 - p) differs.
-        assert grey > 0.01
-        assert (first != other).mean() == pytest.approx(grey, rel=0.3)
+        gray = (first != second).mean()
+        # Of independent draws with mean p, the fraction 2p(1 - p) differs.
+        assert gray > 0.01
+        assert (first != other).mean() == pytest.approx(gray, rel=0.3)
 
     def test_every_example_comes_once_an_epoch(self):
         made = data.pipeline(
@@ -162,8 +167,8 @@ class TestTheLaw:
 
 
 class TestImages:
-    def test_dynamic_binarisation_is_bernoulli(self):
-        # All 256 greys, each in 400 pixels a batch.
+    def test_dynamic_binarization_is_bernoulli(self):
+        # All 256 grays, each in 400 pixels a batch.
         image = np.repeat(np.arange(256, dtype="uint8"), 400)
         dataset = tf.data.Dataset.from_tensors(
             {"image": image.reshape(320, 320, 1)}
@@ -177,17 +182,17 @@ class TestImages:
         error = np.sqrt(mean * (1 - mean) / (50 * 400))
         # Of 256 means the largest deviation stays below 4.5 sigma.
         assert np.all(np.abs(found - mean) <= 4.5 * error + 1e-12)
-        # Independent between epochs and between neighbouring pixels.
-        grey = draws[:, 128]
-        assert np.abs(np.corrcoef(grey) - np.eye(50)).max() < 5 / np.sqrt(400)
-        shifted = np.corrcoef(grey[:, 1:].ravel(), grey[:, :-1].ravel())[0, 1]
+        # Independent between epochs and between neighboring pixels.
+        gray = draws[:, 128]
+        assert np.abs(np.corrcoef(gray) - np.eye(50)).max() < 5 / np.sqrt(400)
+        shifted = np.corrcoef(gray[:, 1:].ravel(), gray[:, :-1].ravel())[0, 1]
         assert abs(shifted) < 5 / np.sqrt(50 * 399)
 
     @pytest.mark.parametrize("value_range", [(0, 1), (-1, 1), (2.0, 5.0)])
     def test_value_range(self, value_range):
         low, high = value_range
-        grey = np.array([0, 51, 255], "uint8").reshape(1, 1, 3, 1)
-        dataset = tf.data.Dataset.from_tensor_slices({"image": grey})
+        gray = np.array([0, 51, 255], "uint8").reshape(1, 1, 3, 1)
+        dataset = tf.data.Dataset.from_tensor_slices({"image": gray})
         options = {"value_range": value_range}
         (x,) = take(data.pipeline(dataset, 1, **options), 1)
         assert x.dtype == np.float32
@@ -199,8 +204,8 @@ class TestImages:
         np.testing.assert_array_equal(x.ravel(), [low, low, high])
 
     def test_threshold_lies_at_one_half(self):
-        grey = np.array([127, 128], "uint8").reshape(1, 1, 2, 1)
-        dataset = tf.data.Dataset.from_tensor_slices({"image": grey})
+        gray = np.array([127, 128], "uint8").reshape(1, 1, 2, 1)
+        dataset = tf.data.Dataset.from_tensor_slices({"image": gray})
         (x,) = take(data.pipeline(dataset, 1, binarize="threshold"), 1)
         np.testing.assert_array_equal(x.ravel(), [0, 1])
 
@@ -296,22 +301,26 @@ class TestForm:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ({"features": "images"}, "no feature 'images'.*image, label"),
-            ({"features": ()}, "no feature"),
-            ({"features": ("image", "image")}, "named twice"),
-            ({"batch_size": 0}, "positive integer"),
-            ({"batch_size": 108}, "do not fill one batch"),
+            ({"features": "images"}, "name features.*image, label.*'images'"),
+            ({"features": ()}, "must name features"),
+            ({"features": ("image", "image")}, "name each feature once"),
+            ({"batch_size": 0}, "`batch_size` must be an integer of at"),
+            ({"batch_size": 108}, "must not exceed .* 107 examples"),
             ({"binarize": "stochastic"}, "'threshold' or 'dynamic'"),
-            ({"features": "label", "binarize": "dynamic"}, "none of the feat"),
-            ({"augment": ("spin",)}, "Unknown augmentation 'spin'"),
-            ({"augment": (3,)}, "should hold names"),
+            (
+                {"features": "label", "binarize": "dynamic"},
+                "`binarize` must be left out where no feature",
+            ),
+            ({"augment": ("spin",)}, "`name` must be one of .*'spin'"),
+            ({"augment": (3,)}, "must hold names"),
             ({"value_range": (1, 0)}, "low < high"),
             ({"image_size": 0}, "positive integer or a pair"),
             ({"shard": (2, 2)}, "0 <= index < count"),
-            ({"shard": (0, 3)}, "cannot be shared equally"),
-            ({"shard": (0, 2), "drop_remainder": False}, "needs `drop_rem"),
-            ({"start_epoch": -1}, "`start_epoch` should be"),
-            ({"seed": "x"}, "`seed` should be"),
+            ({"shard": (0, 3)}, "multiple of the number of shards"),
+            ({"shard": (0, 2), "drop_remainder": False}, "must be True wi"),
+            ({"start_step": -1}, "`start_step` must be"),
+            ({"start_step": 0.5}, "`start_step` must be"),
+            ({"seed": "x"}, "`seed` must be"),
         ],
     )
     def test_unusable_arguments_are_explained(self, options, message):
@@ -322,7 +331,7 @@ class TestForm:
         plain = tf.data.Dataset.range(10)
         with pytest.raises(ValueError, match="dicts of features"):
             data.pipeline(plain, 2)
-        with pytest.raises(ValueError, match="never ends"):
+        with pytest.raises(ValueError, match="must be finite"):
             data.pipeline(numbered().repeat(), 2)
         unknown = numbered().filter(lambda example: example["label"] < 5)
         with pytest.raises(ValueError, match="assert_cardinality"):
@@ -394,22 +403,22 @@ def test_mnist():
     assert small.element_spec["image"].shape == (14, 14, 1)
 
 
-def test_dequantised_images_keep_their_grey_values(dataset):
+def test_dequantized_images_keep_their_gray_values(dataset):
     """The noise is uniform within a step of 1/256, and new in each epoch."""
     options = {"shuffle": False, "value_range": (-1.0, 1.0)}
-    grey = take(data.pipeline(dataset, 107, **options), 1)[0]
-    grey = np.round((grey + 1.0) * 127.5)
+    gray = take(data.pipeline(dataset, 107, **options), 1)[0]
+    gray = np.round((gray + 1.0) * 127.5)
     made = data.pipeline(dataset, 107, dequantize=True, seed=3, **options)
     values = [(x + 1.0) * 128.0 for x in take(made, 2)]
     for x in values:
-        noise = x - grey
+        noise = x - gray
         assert -1e-4 < noise.min() and noise.max() < 1.0 + 1e-4
         error = 4.0 / np.sqrt(12.0 * noise.size)
         assert noise.mean() == pytest.approx(0.5, abs=error)
         assert noise.std() == pytest.approx(12.0**-0.5, rel=0.05)
     assert not np.allclose(values[0], values[1])
     again = data.pipeline(
-        dataset, 107, dequantize=True, seed=3, start_epoch=1, **options
+        dataset, 107, dequantize=True, seed=3, start_step=1, **options
     )
     np.testing.assert_array_equal(take(again, 1)[0], values[1] / 128.0 - 1.0)
 

@@ -38,15 +38,15 @@ def test_percent_slices_partition_the_split():
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("validation", "Unknown split 'validation'.*test, train"),
-        ("train[5]", "Cannot read the split"),
-        ("train[:x%]", "Cannot read the split"),
-        ("train[:]", "Cannot read the split"),
-        ("train[:10", "Cannot read the split"),
-        ("train[:60]", "only 50 examples"),
-        ("train[:120%]", "only 100%"),
-        ("train[20:10]", "selects no examples"),
-        (3, "should be a string"),
+        ("validation", "splits test, train.*unknown 'validation'"),
+        ("train[5]", "must be a name, a slice"),
+        ("train[:x%]", "must be a name, a slice"),
+        ("train[:]", "must be a name, a slice"),
+        ("train[:10", "must be a name, a slice"),
+        ("train[:60]", "within the 50 examples"),
+        ("train[:120%]", "within the 100%"),
+        ("train[20:10]", "at least one example"),
+        (3, "must be a string"),
     ],
 )
 def test_unusable_splits_are_explained(spec, message):

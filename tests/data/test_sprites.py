@@ -92,7 +92,7 @@ def test_heart_tells_all_orientations_apart():
     for first, second in itertools.combinations(images, 2):
         assert (first != second).any()
     assert (images[0] != images[20]).sum() > 100
-    # Exact turns: clockwise as seen on the screen, about the centre (32.5).
+    # Exact turns: clockwise as seen on the screen, about the center (32.5).
     grid = images[:, 1:, 1:, 0]
     np.testing.assert_array_equal(grid[10], np.rot90(grid[0], -1))
     np.testing.assert_array_equal(grid[25], np.rot90(grid[5], 2))
@@ -169,9 +169,9 @@ def test_train_and_test_are_a_random_partition():
 
 
 def test_unusable_arguments_are_explained():
-    with pytest.raises(ValueError, match="should lie below"):
+    with pytest.raises(ValueError, match="must lie below"):
         render_sprites(np.array([[3, 0, 0, 0, 0]]))
     with pytest.raises(ValueError, match=r"shape \(\.\.\., 5\)"):
         render_sprites(np.zeros((2, 4), int))
-    with pytest.raises(ValueError, match="multiples of 16"):
+    with pytest.raises(ValueError, match="multiple of 16"):
         data.load("sprites", image_size=28)

@@ -1,15 +1,27 @@
+import keras
 import numpy as np
 import pytest
 import scipy.integrate
 import scipy.stats
-from keras import ops
 
-from keras_gen.distributions import normal
-from tests.numerics import array, double_precision, gradient, tensor
+from keras_gen.distributions import IsotropicNormal, Normal, normal
+from tests.distributions.draws import SLACK, check_normal, many
+from tests.numerics import (
+    array,
+    double_precision,
+    fix_noise,
+    gradient,
+    tensor,
+)
 
 # Mean and log-variance of two distributions.
 P = np.array([[0.7, -1.2, 0.1], [-0.9, 0.4, 0.0]])
 Q = np.array([[-0.3, 0.5, 2.0], [0.6, -0.7, 1.1]])
+STANDARD = IsotropicNormal(3)
+
+
+def of(parameters, event_rank=1):
+    return Normal(*map(tensor, parameters), event_rank)
 
 
 @pytest.fixture
@@ -17,31 +29,45 @@ def rng():
     return np.random.default_rng(0)
 
 
-def call(fn, *args, **options):
-    return array(fn(*map(tensor, args), **options))
+# ---- Densities --------------------------------------------------------------
 
 
 @pytest.mark.parametrize("event_rank", [0, 1, 2])
 def test_log_densities_are_scipys(rng, event_rank):
     x, mean, log_variance = rng.normal(size=(3, 4, 2, 3))
+    distribution = of((mean, log_variance), event_rank)
+    assert distribution.event_shape == (4, 2, 3)[3 - event_rank :]
     axes = tuple(range(-event_rank, 0))
     terms = scipy.stats.norm.logpdf(x, mean, np.exp(0.5 * log_variance))
     np.testing.assert_allclose(
-        call(normal.log_prob, x, mean, log_variance, event_rank=event_rank),
+        array(distribution.log_prob(tensor(x))),
         terms.sum(axes) if axes else terms,
         rtol=1e-5,
         atol=1e-5,
     )
-    terms = scipy.stats.norm.logpdf(x)
-    np.testing.assert_allclose(
-        call(normal.standard_log_prob, x, event_rank=event_rank),
-        terms.sum(axes) if axes else terms,
-        rtol=1e-5,
-    )
+
+
+def test_one_log_variance_for_all_components(rng):
+    x, mean = rng.normal(size=(2, 4, 2, 3))
+    found = Normal(tensor(mean), 2.0 * np.log(0.3), 2).log_prob(tensor(x))
+    expected = scipy.stats.norm.logpdf(x, mean, 0.3).sum((1, 2))
+    np.testing.assert_allclose(array(found), expected, rtol=1e-5)
+
+
+def test_densities_broadcast():
+    assert tuple(of(P).log_prob(tensor(np.zeros((4, 1, 3)))).shape) == (4, 1)
+
+
+def test_moments_are_those_of_the_arguments():
+    np.testing.assert_array_equal(array(of(P).mean), P[0].astype("float32"))
+    np.testing.assert_allclose(array(of(P).variance), np.exp(P[1]), rtol=1e-6)
+
+
+# ---- Divergences ------------------------------------------------------------
 
 
 def quadrature(mean, log_variance, prior_mean, prior_log_variance):
-    """The divergence of one coordinate, by integration."""
+    """The divergence of one component, by integration."""
     q = scipy.stats.norm(mean, np.exp(0.5 * log_variance))
     p = scipy.stats.norm(prior_mean, np.exp(0.5 * prior_log_variance))
     return scipy.integrate.quad(
@@ -50,75 +76,130 @@ def quadrature(mean, log_variance, prior_mean, prior_log_variance):
 
 
 def test_divergences_equal_their_integrals():
-    standard = np.zeros((2, 3))
-    for prior in (standard, Q):
-        terms = [quadrature(*row) for row in np.concatenate([P, prior]).T]
-        between = call(normal.kl_divergence_between, *P, *prior, event_rank=0)
-        np.testing.assert_allclose(between, terms, rtol=1e-5)
-        summed = call(normal.kl_divergence_between, *P, *prior)
-        np.testing.assert_allclose(summed, np.sum(terms), rtol=1e-5)
-        if prior is standard:
-            np.testing.assert_allclose(
-                call(normal.kl_divergence, *P), np.sum(terms), rtol=1e-5
-            )
+    for prior, parameters in (
+        (STANDARD, np.zeros((2, 3))),
+        (IsotropicNormal(3, 1.7), [np.zeros(3), np.full(3, 2 * np.log(1.7))]),
+        (of(Q), Q),
+    ):
+        terms = [quadrature(*row) for row in np.concatenate([P, parameters]).T]
+        np.testing.assert_allclose(
+            array(of(P).kl_divergence(prior)), np.sum(terms), rtol=1e-5
+        )
+        between = of(P, 0).kl_divergence(of(parameters, 0))
+        np.testing.assert_allclose(array(between), terms, rtol=1e-5)
+        # And the other way round.
+        terms = [quadrature(*row) for row in np.concatenate([parameters, P]).T]
+        np.testing.assert_allclose(
+            array(prior.kl_divergence(of(P))), np.sum(terms), rtol=1e-5
+        )
+
+
+def test_divergence_of_two_priors():
+    """`d (log (w / v) + v / w - 1) / 2`, once, not for each component."""
+    found = IsotropicNormal(3, 0.5).kl_divergence(IsotropicNormal(3, 2.0))
+    expected = 3 * (np.log(4.0) + 1 / 32 - 0.5)
+    assert float(array(found)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_divergences_are_what_samples_say(rng):
-    noise = rng.normal(size=(100_000, 3))
-    z = call(normal.sample, *P, noise)
-    log_q = call(normal.log_prob, z, *P)
-    log_ratio = log_q - call(normal.standard_log_prob, z)
+    z = of(P).reparameterize(tensor(rng.normal(size=(100_000, 3))))
+    log_q = array(of(P).log_prob(z))
     # Standard errors of 0.4 and 0.3 % of the values.
-    np.testing.assert_allclose(
-        log_ratio.mean(), call(normal.kl_divergence, *P), rtol=0.01
-    )
-    log_ratio = log_q - call(normal.log_prob, z, *Q)
-    np.testing.assert_allclose(
-        log_ratio.mean(),
-        call(normal.kl_divergence_between, *P, *Q),
-        rtol=0.01,
-    )
+    for prior in (STANDARD, of(Q)):
+        log_ratio = log_q - array(prior.log_prob(z))
+        np.testing.assert_allclose(
+            log_ratio.mean(), array(of(P).kl_divergence(prior)), rtol=0.01
+        )
 
 
 def test_divergence_vanishes_with_its_gradient_at_the_prior():
     zeros = np.zeros((2, 3))
-    assert call(normal.kl_divergence, *zeros) == 0.0
-    by_both = gradient(lambda x: normal.kl_divergence(x[0], x[1]), zeros)
+    assert float(array(of(zeros).kl_divergence(STANDARD))) == 0.0
+    by_both = gradient(lambda x: Normal(*x).kl_divergence(STANDARD), zeros)
     np.testing.assert_array_equal(by_both, zeros)
-    assert call(normal.kl_divergence_between, *P, *P) == pytest.approx(0.0)
+    assert float(array(of(P).kl_divergence(of(P)))) == pytest.approx(0.0)
 
 
-def test_derivatives_of_a_reparameterised_draw():
-    noise = np.array([0.3, -1.4, 2.0])
+def test_there_is_no_closed_form_but_for_normal_ones():
+    from keras_gen.distributions import Uniform
+
+    assert of(P).kl_divergence(Uniform(3)) is None
+    assert Uniform(3).kl_divergence(of(P)) is None
+
+
+# ---- Draws ------------------------------------------------------------------
+
+
+def test_derivatives_of_a_reparameterized_draw():
+    eps = np.array([0.3, -1.4, 2.0])
     by_mean, by_log_variance = gradient(
-        lambda x: normal.sample(x[0], x[1], tensor(noise)), P
+        lambda x: Normal(*x).reparameterize(tensor(eps)), P
     )
     np.testing.assert_array_equal(by_mean, np.ones(3))
     np.testing.assert_allclose(
-        by_log_variance, 0.5 * np.exp(0.5 * P[1]) * noise, rtol=1e-6
+        by_log_variance, 0.5 * np.exp(0.5 * P[1]) * eps, rtol=1e-6
     )
 
 
 def test_draws_have_the_stated_moments(rng):
-    z = call(normal.sample, *P, rng.normal(size=(100_000, 3)))
+    z = array(of(P).reparameterize(tensor(rng.normal(size=(100_000, 3)))))
     np.testing.assert_allclose(z.mean(0), P[0], atol=0.02)
     np.testing.assert_allclose(z.var(0), np.exp(P[1]), rtol=0.02)
 
 
+def test_samples_are_draws_of_each_distribution_of_the_batch(monkeypatch, rng):
+    mean, log_variance = rng.normal(size=(2, 4, 3))
+    batch = of((mean, log_variance))
+    first, again, other = (array(batch.sample(5, seed=s)) for s in (1, 1, 2))
+    assert first.shape == (5, 4, 3)
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).min() > 0.0
+    eps = rng.normal(size=(5, 4, 3))
+    fix_noise(monkeypatch, normal, eps)
+    np.testing.assert_allclose(
+        array(batch.sample(5)), mean + np.exp(log_variance / 2) * eps, rtol=1e-5
+    )
+
+
+def test_the_prior_is_normal_around_zero():
+    z = many("normal")
+    for column in z.T:
+        check_normal(column, 0.0, 2.0)
+    correlations = np.corrcoef(z.T) - np.eye(3)
+    assert np.abs(correlations).max() < SLACK
+    prior = IsotropicNormal(3, std=2.0)
+    expected = scipy.stats.norm(0, 2.0).logpdf(z[:9]).sum(axis=1)
+    np.testing.assert_allclose(
+        array(prior.log_prob(tensor(z[:9]))), expected, rtol=1e-5
+    )
+    np.testing.assert_array_equal(array(prior.mean), np.zeros(3))
+    assert float(array(prior.variance)) == pytest.approx(4.0)
+
+
+def test_parameters_that_are_tensors_are_not_saved():
+    with pytest.raises(NotImplementedError, match="Normal cannot be saved"):
+        keras.saving.serialize_keras_object(of(P))
+
+
+# ---- The product ------------------------------------------------------------
+
+
 def test_product_is_that_of_the_densities(rng):
-    mean, other_mean = rng.normal(size=(2, 5))
-    variance, other_variance = np.exp(rng.normal(size=(2, 5)))
-    m, v = normal.product(mean, variance, other_mean, other_variance)
-    np.testing.assert_allclose(1 / v, 1 / variance + 1 / other_variance)
-    assert np.all(v < np.minimum(variance, other_variance))
-    assert np.all(m > np.minimum(mean, other_mean))
-    assert np.all(m < np.maximum(mean, other_mean))
+    means, log_variances = rng.normal(size=(2, 2, 5))
+    with double_precision():
+        first, second = map(of, zip(means, log_variances, strict=True))
+        product = first.product(second)
+        m, v = array(product.mean), array(product.variance)
+    variances = np.exp(log_variances)
+    np.testing.assert_allclose(1 / v, (1 / variances).sum(0))
+    assert np.all(v < variances.min(0))
+    assert np.all((m > means.min(0)) & (m < means.max(0)))
     # The logarithms differ by a constant.
     z = np.linspace(-3, 3, 7)[:, None]
     norm = scipy.stats.norm
     difference = (
-        norm.logpdf(z, mean, variance**0.5)
-        + norm.logpdf(z, other_mean, other_variance**0.5)
+        norm.logpdf(z, means[0], variances[0] ** 0.5)
+        + norm.logpdf(z, means[1], variances[1] ** 0.5)
         - norm.logpdf(z, m, v**0.5)
     )
     np.testing.assert_allclose(np.ptp(difference, axis=0), 0.0, atol=1e-9)
@@ -126,15 +207,12 @@ def test_product_is_that_of_the_densities(rng):
 
 def test_product_with_a_flat_density_changes_nothing():
     with double_precision():
-        mean, variance = np.array([0.5, -2.0]), np.array([0.3, 4.0])
-        flat = np.full(2, 1e15)
-        for order in (1, -1):
-            pair = [(mean, variance), (np.ones(2), flat)][::order]
-            m, v = normal.product(*map(tensor, np.concatenate(pair)))
-            np.testing.assert_allclose(array(m), mean, rtol=1e-12)
-            np.testing.assert_allclose(array(v), variance, rtol=1e-12)
-
-
-def test_arguments_broadcast():
-    z = np.zeros((4, 1, 3))
-    assert ops.shape(normal.log_prob(tensor(z), *map(tensor, P))) == (4, 1)
+        narrow = of([[0.5, -2.0], np.log([0.3, 4.0])])
+        flat = of([np.ones(2), np.full(2, np.log(1e15))])
+        for product in (narrow.product(flat), flat.product(narrow)):
+            for name in ("mean", "log_variance"):
+                np.testing.assert_allclose(
+                    array(getattr(product, name)),
+                    array(getattr(narrow, name)),
+                    rtol=1e-12,
+                )

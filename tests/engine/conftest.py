@@ -3,10 +3,6 @@ import pytest
 
 from tests.quick_compilation import quick_compilation  # noqa: F401
 
-collect_ignore = (
-    [] if keras.backend.backend() == "torch" else ["test_torch_compile.py"]
-)
-
 
 @pytest.fixture
 def float64(monkeypatch):

@@ -10,8 +10,8 @@ from tests.engine.toys import Game, Solo, array, compiled, logs_of, points
 X = points(8)
 
 
-def test_means_count_each_name_by_itself():
-    model = Game()
+def test_means_count_each_name_separately():
+    model = compiled(Game())
     names = list(model.get_metrics_result())
     first, second = names[:2]
     model.log(**{first: 1.0, second: 5.0})
@@ -26,7 +26,7 @@ def test_means_count_each_name_by_itself():
 
 
 def test_a_long_sum_of_small_values_keeps_its_mean():
-    model = Solo()
+    model = compiled(Solo())
     for _ in range(300):
         model.log(loss=0.1)
     assert logs_of(model)["loss"] == pytest.approx(0.1, rel=1e-5)
@@ -41,8 +41,7 @@ def test_history_is_the_mean_over_the_steps():
 
 
 def test_evaluate_lists_values_in_the_order_of_the_logs():
-    model = Game()
-    names = list(model.get_metrics_result())
+    names = list(compiled(Game()).get_metrics_result())
     values = {name: float(i) for i, name in enumerate(reversed(names))}
     model = compiled(Game(), check=lambda batch: model.log(**values))
     assert model.evaluate(X, verbose=0) == [values[name] for name in names]

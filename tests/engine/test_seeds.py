@@ -6,13 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_gen.engine import (
-    GenerativeModel,
-    backend,
-    noise,
-    replica,
-    replica_mean,
-)
+from keras_gen import backend
+from keras_gen.backend import noise, replica, replica_mean
+from keras_gen.engine import GenerativeModel
 from tests.engine.toys import Solo, array
 
 DRAWS = {

@@ -206,18 +206,32 @@ def test_means_are_of_the_batches():
     assert history.history["extra"] == pytest.approx([3.0, 3.0])
 
 
-def test_steps_must_be_defined():
+def test_what_a_model_must_define_is_named():
     from keras_gen.engine import GenerativeModel
 
     class Empty(GenerativeModel):
-        pass
+        players = {"model": ["network"]}
 
     model = Empty()
-    for method in (model.training_step, model.evaluation_step):
-        with pytest.raises(TypeError, match="Empty defines no"):
-            method(None)
-    with pytest.raises(TypeError, match="names no optimizers"):
+    model.network = dense()
+    with pytest.raises(NotImplementedError, match="Empty needs `data_spec`"):
+        model.data_spec()
+    with pytest.raises(NotImplementedError, match="no optimizers"):
         model.compile()
+    model.compile("sgd")
+    for step in (model.training_step, model.evaluation_step):
+        with pytest.raises(NotImplementedError, match="needs `model_loss"):
+            step(None)
+    with pytest.raises(NotImplementedError, match="needs `signatures`"):
+        model.signatures()
+
+
+@pytest.mark.parametrize("name", ["loss", "metrics", "optimizer"])
+def test_names_that_keras_sets_are_refused(name):
+    from keras_gen.engine import GenerativeModel
+
+    with pytest.raises(TypeError, match=f"must not define `{name}`"):
+        type("Wrong", (GenerativeModel,), {name: lambda self: None})
 
 
 if keras.backend.backend() == "jax":

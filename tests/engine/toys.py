@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_gen.engine import GenerativeModel
+from keras_gen.engine import Batch, GenerativeModel, Spec
 
 PACKAGE = "keras_gen_tests"
 
@@ -13,6 +13,22 @@ def dense(units=1, inputs=2, **options):
     return keras.Sequential(
         [keras.Input((inputs,)), layers.Dense(units, **options)]
     )
+
+
+class Anything(Spec):
+    """Arrays of any shape and type, which may be missing."""
+
+    shape = ()
+    optional = True
+
+    def accepts(self, shape):
+        return True
+
+    def check_values(self, owner, name, array):
+        pass
+
+    def prepare(self, x):
+        return x
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -29,6 +45,9 @@ class Solo(GenerativeModel):
 
     def call(self, inputs, training=False):
         return self.network(inputs, training=training)
+
+    def data_spec(self):
+        return Batch(Anything(), Anything())
 
     def default_optimizers(self):
         return {name: keras.optimizers.SGD(0.1) for name in self.players}

@@ -34,7 +34,7 @@ def start(script, backend, *arguments, launcher=(), **extra):
     )
 
 
-def finish(*children, timeout=500):
+def finish(*children, timeout=1200):
     """Waits for children, and fails with what one of them said."""
     outputs = []
     try:
@@ -61,3 +61,36 @@ def largest_difference(a, b, floor=1e-12):
     assert np.all(np.isfinite(a)) and np.all(np.isfinite(b))
     scale = max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0), floor)
     return np.abs(a - b).max(initial=0.0) / scale
+
+
+def differences(expected, actual):
+    """The relative difference of each variable, by its name.
+
+    Some variables stay zero but for rounding, such as a bias that the next
+    batch normalization takes away: components are held against at least 1e-2
+    of the largest of their kind, 1e-4 of which is a few units of float32's
+    rounding, and weights against at least 1e-2, as far as ten steps of these
+    tests' optimizers go.
+    """
+    import numpy as np
+
+    assert sorted(expected) == sorted(actual)
+
+    def kind(key):
+        group, *_, name = key.split("/")
+        return group, name
+
+    largest = {}
+    for key in expected:
+        size = np.abs(expected[key]).max(initial=0.0)
+        largest[kind(key)] = max(largest.get(kind(key), 0.0), size)
+
+    def floor(key):
+        group, _ = kind(key)
+        steps = 0.0 if group == "optimizer" else 1e-2
+        return max(1e-2 * largest[kind(key)], steps)
+
+    return {
+        key: largest_difference(expected[key], actual[key], floor(key))
+        for key in expected
+    }

@@ -15,6 +15,13 @@ from tests.integration import processes
 # Sums over a batch are split differently: a few units in the last place, some
 # of which Adam enlarges.
 TOLERANCE = 1e-4
+SCRIPT = "distributed.py"
+MODES = {
+    "mirrored": "tensorflow",
+    "data_parallel": "jax",
+    "processes": "jax",
+    "torchrun": "torch",
+}
 
 
 def free_port():
@@ -23,58 +30,53 @@ def free_port():
         return server.getsockname()[1]
 
 
-def train(path, name, mode):
+def train(folder, mode):
     """Runs one training, in as many processes as its mode needs."""
-    script = "distributed.py"
-    if mode == "mirrored":
-        processes.run(script, "tensorflow", path, name, mode)
-    elif mode == "data_parallel":
-        flags = "--xla_force_host_platform_device_count=2"
-        processes.run(script, "jax", path, name, mode, XLA_FLAGS=flags)
-    elif mode == "processes":
+    options = {}
+    if mode == "processes":
         port = free_port()
         processes.finish(
             *(
-                processes.start(script, "jax", path, name, mode, rank, port)
+                processes.start(SCRIPT, "jax", folder, mode, rank, port)
                 for rank in (0, 1)
             )
         )
-    elif mode == "torchrun":
-        launcher = (
+        return
+    if mode == "data_parallel":
+        options["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+    if mode == "torchrun":
+        options["launcher"] = (
             sys.executable,
             "-m",
             "torch.distributed.run",
             "--nproc_per_node=2",
             f"--master_port={free_port()}",
         )
-        processes.run(script, "torch", path, name, mode, launcher=launcher)
-    else:
-        processes.run(script, mode.split("_")[1], path, name, "single")
-    return dict(np.load(path))
+    processes.run(SCRIPT, MODES[mode], folder, mode, **options)
 
 
-@pytest.mark.parametrize("name", ["vae", "dcgan"])
-@pytest.mark.parametrize(
-    "backend, modes",
-    [
-        ("tensorflow", ["mirrored"]),
-        ("jax", ["data_parallel", "processes"]),
-        ("torch", ["torchrun"]),
-    ],
-)
-def test_equals_a_single_device(tmp_path, backend, modes, name):
-    single = train(tmp_path / "single.npz", name, f"single_{backend}")
-    for mode in modes:
-        several = train(tmp_path / f"{mode}.npz", name, mode)
-        assert sorted(single) == sorted(several)
-        # A worker's logs are its own share's, except on JAX.
-        compared = [
-            key
-            for key in single
-            if backend == "jax" or not key.startswith("log/")
-        ]
-        worst = {
-            key: processes.largest_difference(single[key], several[key])
-            for key in compared
-        }
-        assert max(worst.values()) < TOLERANCE, (mode, worst)
+@pytest.fixture(scope="module", params=MODES)
+def trained(request, tmp_path_factory):
+    """A mode, and the folder of what it and a single device have made."""
+    mode = request.param
+    backend = MODES[mode]
+    single = tmp_path_factory.getbasetemp() / f"single_{backend}"
+    if not single.exists():
+        single.mkdir()
+        processes.run(SCRIPT, backend, single, "single")
+    train(single, mode)
+    return mode, single
+
+
+def test_equals_a_single_device(trained, distributed_key):
+    mode, folder = trained
+    single = dict(np.load(folder / f"{distributed_key}_single.npz"))
+    several = dict(np.load(folder / f"{distributed_key}_{mode}.npz"))
+    if MODES[mode] != "jax":
+        # A worker's logs are those of its own rows, except on JAX.
+        single, several = (
+            {k: v for k, v in arrays.items() if not k.startswith("log/")}
+            for arrays in (single, several)
+        )
+    worst = processes.differences(single, several)
+    assert max(worst.values()) < TOLERANCE, worst

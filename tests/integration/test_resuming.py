@@ -13,13 +13,13 @@ import pytest
 
 from tests.integration import processes
 
-EPOCHS, STEPS = 3, 30
+EPOCHS, STEPS = 3, 100
 
 
 def command(folder, *more):
     return [
         sys.executable,
-        str(processes.ROOT / "recipes" / "dcgan.py"),
+        str(processes.ROOT / "recipes" / "vae.py"),
         "--preset=smoke",
         f"--epochs={EPOCHS}",
         f"--steps-per-epoch={STEPS}",
@@ -53,12 +53,11 @@ def kill_in_second_epoch(backend, folder):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    checkpoint = folder / "runs" / "dcgan" / "checkpoint.keras"
+    checkpoint = folder / "runs" / "vae" / "checkpoint.keras"
     deadline = time.monotonic() + 400
     while not checkpoint.exists():
         assert child.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
-    time.sleep(0.1)
     child.send_signal(signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
 
@@ -66,7 +65,7 @@ def kill_in_second_epoch(backend, folder):
 def variables(folder):
     """All arrays of a checkpoint, read from the file itself."""
     arrays = {}
-    path = folder / "runs" / "dcgan" / "checkpoint.keras"
+    path = folder / "runs" / "vae" / "checkpoint.keras"
     with zipfile.ZipFile(path) as archive:
         content = io.BytesIO(archive.read("model.weights.h5"))
     with h5py.File(content) as file:
@@ -85,7 +84,7 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, backend):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     run(backend, whole)
     kill_in_second_epoch(backend, killed)
-    history = killed / "runs" / "dcgan" / "history.csv"
+    history = killed / "runs" / "vae" / "history.csv"
     assert len(history.read_text().splitlines()) < 1 + EPOCHS
     run(backend, killed, "--resume")
 
@@ -108,5 +107,5 @@ def test_killed_and_resumed_equals_uninterrupted(tmp_path, backend):
         "samples/epoch_0003.png",
     ):
         assert (history.parent / name).exists(), name
-    assert (killed / "saved_models" / "dcgan" / "1" / "saved_model.pb").exists()
-    assert os.listdir(killed / "saved_models" / "dcgan") == ["1"]
+    assert (killed / "saved_models" / "vae" / "1" / "saved_model.pb").exists()
+    assert os.listdir(killed / "saved_models" / "vae") == ["1"]

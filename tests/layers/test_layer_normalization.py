@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_gen.engine import backend
+from keras_gen import backend
 from keras_gen.layers import LayerNormalization
 from tests.numerics import (
     array,

@@ -34,7 +34,7 @@ def test_the_pass_downwards_uses_the_transposed_kernels():
     randomize(encoder, 1)
     randomize(decoder, 2)
     first, second = (array(layer.kernel) for layer in encoder.layers[1:])
-    inner, outer = map(array, decoder.offsets)
+    inner, outer = map(array, decoder.biases)
     z = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
     expected = sigmoid(z @ second.T + inner) @ first.T + outer
     result = array(decoder(tensor(z)))
@@ -44,7 +44,7 @@ def test_the_pass_downwards_uses_the_transposed_kernels():
     )
 
 
-def test_only_the_offsets_are_its_own():
+def test_only_the_biases_are_its_own():
     encoder = encoder_of()
     decoder = TiedDecoder(encoder, "sigmoid")
     assert [tuple(v.shape) for v in decoder.trainable_variables] == [(6,), (8,)]
@@ -98,7 +98,7 @@ def sequences(x):
 )
 def test_an_encoder_that_is_no_chain_is_refused(build):
     x = keras.Input((8,))
-    with pytest.raises(ValueError, match=r"one after the other.*tied=False"):
+    with pytest.raises(ValueError, match=r"chain of dense layers.*tied=False"):
         TiedDecoder(keras.Model(x, build(x)))
 
 
@@ -114,7 +114,7 @@ def test_dropout_and_shapes_may_stand_between():
     ):
         encoder.add(layer)
     decoder = TiedDecoder(encoder)
-    assert [tuple(v.shape) for v in decoder.offsets] == [(6,), (8,)]
+    assert [tuple(v.shape) for v in decoder.biases] == [(6,), (8,)]
 
 
 def test_an_encoder_of_other_layers_is_refused():

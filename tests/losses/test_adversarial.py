@@ -130,6 +130,36 @@ def test_wasserstein_losses():
     )
 
 
+@pytest.mark.parametrize("code", [-1.0, 0.0, 0.9])
+def test_least_squares(code, double):
+    n = len(LOGITS)
+
+    def loss(scores):
+        return adversarial.least_squares(scores, code)
+
+    expected = np.mean((LOGITS - code) ** 2) / 2
+    assert value(loss, LOGITS) == pytest.approx(expected)
+    assert value(loss, np.full(5, code)) == 0.0
+    np.testing.assert_allclose(
+        gradient(loss, LOGITS), (LOGITS - code) / n, atol=1e-9
+    )
+
+
+def test_the_best_least_squares_discriminator_of_two_tables(double):
+    """With the codes 0 and 1 it is `p / (p + q)`."""
+    counts_p, counts_q = np.array([4, 3, 1]), np.array([1, 2, 5])
+
+    def loss(scores):
+        real, fake = np.repeat(scores, counts_p), np.repeat(scores, counts_q)
+        return value(lambda x: adversarial.least_squares(x, 1.0), real) + value(
+            lambda x: adversarial.least_squares(x, 0.0), fake
+        )
+
+    best = counts_p / (counts_p + counts_q)
+    for shift in np.concatenate([np.eye(3), -np.eye(3)]) * 0.1:
+        assert loss(best + shift) > loss(best)
+
+
 def test_losses_of_half_precision_scores_are_float32():
     # Their sum, 1e6, is beyond the largest float16.
     scores = np.full(1000, 1000.0, "float16")

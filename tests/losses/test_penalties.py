@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_gen.engine import backend
+from keras_gen import backend
 from keras_gen.layers import BatchNormalization
 from keras_gen.losses import penalties
 from tests.numerics import (
@@ -31,6 +31,12 @@ def test_norms_are_over_all_axes_but_the_first(rng):
     norms = array(penalties.gradient_norm(tensor(x)))
     expected = np.linalg.norm(x.reshape(5, -1), axis=1)
     np.testing.assert_allclose(norms, expected, rtol=1e-6)
+
+
+def test_a_zero_gradient_has_the_norm_of_the_epsilon():
+    with double_precision():
+        norms = penalties.gradient_norm(tensor(np.zeros((2, 3))))
+        np.testing.assert_allclose(array(norms), [1e-6, 1e-6])
 
 
 def test_a_zero_gradient_has_a_finite_derivative():
@@ -106,22 +112,22 @@ def test_quadratic_critic(rng, position):
 def critics():
     """The same critic without and with batch normalization."""
 
-    def build(normalise):
+    def build(normalize):
         x = inputs = keras.Input((4,))
         x = layers.Dense(8, activation="tanh")(x)
-        if normalise:
+        if normalize:
             x = BatchNormalization()(x)
         return keras.Model(inputs, layers.Dense(1)(layers.ReLU()(x)))
 
-    plain, normalised = build(False), build(True)
+    plain, normalized = build(False), build(True)
     for index in (1, -1):
-        normalised.layers[index].set_weights(plain.layers[index].get_weights())
-    return plain, normalised
+        normalized.layers[index].set_weights(plain.layers[index].get_weights())
+    return plain, normalized
 
 
 def test_gradients_of_a_sum_are_those_of_each_example(rng):
     points = rng.normal(size=(5, 4))
-    plain, normalised = critics()
+    plain, normalized = critics()
 
     def joint_and_single(critic):
         def score(x):
@@ -134,5 +140,5 @@ def test_gradients_of_a_sum_are_those_of_each_example(rng):
     joint, single = joint_and_single(plain)
     np.testing.assert_allclose(joint, single, atol=1e-6)
     # Batch normalization makes each score depend on the whole batch.
-    joint, single = joint_and_single(normalised)
+    joint, single = joint_and_single(normalized)
     assert np.abs(joint - single).max() > 0.01

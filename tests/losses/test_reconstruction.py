@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 import scipy.special
+from keras import ops
 
 from keras_gen.losses import reconstruction
 from tests.numerics import array, double_precision, tensor
@@ -44,3 +46,25 @@ def test_squared_errors_are_summed_by_example():
         array(reconstruction.sum_by_example(squares)),
         ((x - r) ** 2).sum((1, 2)),
     )
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        reconstruction.binary_crossentropy,
+        reconstruction.squared_error,
+        reconstruction.half_squared_error,
+    ],
+)
+def test_targets_may_be_of_any_type(loss):
+    x = np.array([[0, 1, 1], [1, 0, 0]])
+    outputs = tensor(np.random.default_rng(0).normal(size=(2, 3)))
+    expected = array(loss(tensor(x.astype("float32")), outputs))
+    for dtype in ("uint8", "int32", "int64", "float16", "float64"):
+        target = ops.convert_to_tensor(x.astype(dtype))
+        found = array(loss(target, outputs))
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, expected)
+        half = array(loss(target, ops.cast(outputs, "float16")))
+        assert half.dtype == np.float32
+        np.testing.assert_allclose(half, expected, rtol=1e-2, atol=1e-2)

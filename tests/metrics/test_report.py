@@ -1,5 +1,6 @@
 import json
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import keras
@@ -29,6 +30,7 @@ def test_json_holds_numbers_and_what_they_depend_on(tmp_path):
     path = tmp_path / "run" / "metrics.json"
     report = example()
     report.to_json(path)
+    assert [file.name for file in path.parent.iterdir()] == ["metrics.json"]
     content = json.loads(path.read_text())
     assert content == report.to_dict()
     assert content["title"] == "DCGAN on digits"
@@ -107,12 +109,33 @@ def test_what_an_evaluation_returns_is_added_at_once():
         "num_samples": 500,
         "extractor": "digits",
     }
-    with pytest.raises(ValueError, match="'num_samples' already, .* 500 .* 9"):
+    with pytest.raises(
+        ValueError, match="`num_samples` must be the same .*9, after 500"
+    ):
         report.add_all({"num_samples": 9}, settings=["num_samples"])
-    with pytest.raises(ValueError, match=r"no entries \['seed'\]"):
+    with pytest.raises(
+        ValueError, match=r"among .*'kid'.*Received: \['seed'\]"
+    ):
         report.add_all({"kid": 1.0}, settings=["seed"])
-    with pytest.raises(ValueError, match="'fid' already"):
+    with pytest.raises(ValueError, match="`name` must be new .*name='fid'"):
         report.add_all({"fid": 1.0})
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "metrics.json"
+    example().to_json(path)
+    before = path.read_bytes()
+    write = Path.write_text
+
+    def half(self, text, **options):
+        write(self, text[: len(text) // 2], **options)
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", half)
+    with pytest.raises(OSError, match="No space"):
+        MetricReport("Other").to_json(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def read(path):
@@ -138,10 +161,12 @@ def test_picture_shows_the_numbers(tmp_path):
 
 def test_picture_needs_numbers_and_matplotlib(tmp_path, monkeypatch):
     report = MetricReport().add("covl", None).add("sig", {"a": None})
-    with pytest.raises(ValueError, match="no numbers to draw"):
+    with pytest.raises(ValueError, match="must hold numbers to draw"):
         report.save_picture(tmp_path / "none.png")
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match="pip install matplotlib"):
+    with pytest.raises(
+        ImportError, match=r"matplotlib.*pip install keras-gen\[recipes\]"
+    ):
         example().save_picture(tmp_path / "none.png")
     assert not list(tmp_path.iterdir())
 
@@ -149,17 +174,17 @@ def test_picture_needs_numbers_and_matplotlib(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (float("nan"), "'fid' is NaN or infinite"),
-        ([1.0, float("inf")], "'fid' is NaN or infinite"),
-        ({"a": float("nan")}, "'fid.a' is NaN or infinite"),
-        ("good", "'fid' should be a number"),
-        (["1.5"], "'fid' should be a number"),
-        ([[1.0], [1.0, 2.0]], "'fid' should be a number"),
-        (object(), "'fid' should be a number"),
-        (1j, "'fid' should be a number"),
-        (np.eye(2), r"'fid' should be .* shape \(2, 2\)"),
-        ([], r"'fid' should be .* shape \(0,\)|'fid' should be a number"),
-        ({"name": "x"}, r"'fid' has no numbers, only \['name'\]"),
+        (float("nan"), "`fid` must be finite"),
+        ([1.0, float("inf")], "`fid` must be finite"),
+        ({"a": float("nan")}, "`fid.a` must be finite"),
+        ("good", "`fid` must be a number"),
+        (["1.5"], "`fid` must be a number"),
+        ([[1.0], [1.0, 2.0]], "`fid` must be a number"),
+        (object(), "`fid` must be a number"),
+        (1j, "`fid` must be a number"),
+        (np.eye(2), r"`fid` must be .* shape \(2, 2\)"),
+        ([], r"`fid` must be .* shape \(0,\)|`fid` must be a number"),
+        ({"name": "x"}, r"`fid` must hold numbers.*only \['name'\]"),
     ],
 )
 def test_an_error_names_the_metric(value, message):
@@ -172,10 +197,10 @@ def test_an_error_names_the_metric(value, message):
 def test_refuses_names_and_settings_that_cannot_be():
     report = MetricReport().add("fid", 1.0, name="own", value=3)
     assert report.metric_settings["fid"] == {"name": "own", "value": 3}
-    with pytest.raises(ValueError, match="'fid' already"):
+    with pytest.raises(ValueError, match="`name` must be new .*name='fid'"):
         report.add("fid", 2.0)
-    with pytest.raises(ValueError, match="setting 'model' .* JSON"):
+    with pytest.raises(ValueError, match="setting `model` .* JSON"):
         MetricReport(settings={"model": object()})
-    with pytest.raises(ValueError, match="setting 'rate' .* nan"):
+    with pytest.raises(ValueError, match="setting `rate` .* nan"):
         report.add("kid", 1.0, rate=float("nan"))
     assert list(report.results) == ["fid"]

@@ -1,6 +1,6 @@
-"""Trains on one device or on several; writes all variables.
+"""Trains every system on one device or on several; writes all variables.
 
-    distributed.py FILE MODEL MODE [RANK PORT]
+    distributed.py FOLDER MODE [RANK PORT]
 
 The modes: single; mirrored (two logical CPUs, TensorFlow); data_parallel
 (two virtual devices, JAX); processes (two processes, JAX); torchrun (two
@@ -9,24 +9,38 @@ processes started by it, PyTorch). All train on the same global batches.
 
 import contextlib
 import os
+import pathlib
 import sys
 
+import given
 import keras
 import numpy as np
-import tiny
 
-BATCH, STEPS = 16, 3
+from tests.contract.case import BATCH, all_cases, distributed_keys
+
+STEPS = 3
 
 
-def rows_of(x, rank, count):
-    """The rows of each global batch that one of several processes feeds."""
-    batches = x.reshape(STEPS, count, BATCH // count, *x.shape[1:])
-    return batches[:, rank].reshape(-1, *x.shape[1:])
+def arranged(x, mode, rank, count, updates):
+    """The rows that a process feeds, of the global batches of all steps.
+
+    Replicas that split their own rows, as those of TensorFlow and PyTorch do,
+    get for each update their share of the rows of that update.
+    """
+    if mode not in ("mirrored", "torchrun"):
+        updates = 1
+    shares = 2 if mode == "mirrored" else count
+    rows = BATCH // (shares * updates)
+    parts = x.reshape(STEPS, updates, shares, rows, *x.shape[1:])
+    parts = parts.swapaxes(1, 2)
+    if mode != "mirrored":
+        parts = parts[:, rank]
+    return parts.reshape(-1, *x.shape[1:])
 
 
 def prepare(mode, arguments):
     """Returns a scope to build and train in, and this process's place."""
-    scope, rank, count = contextlib.nullcontext(), 0, 1
+    scope, rank, count = contextlib.nullcontext, 0, 1
     if mode == "mirrored":
         import tensorflow as tf
 
@@ -36,7 +50,7 @@ def prepare(mode, arguments):
         )
         strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
         assert strategy.num_replicas_in_sync == 2
-        scope = strategy.scope()
+        scope = strategy.scope
     elif mode == "data_parallel":
         assert len(keras.distribution.list_devices()) == 2
         keras.distribution.set_distribution(keras.distribution.DataParallel())
@@ -60,22 +74,33 @@ def prepare(mode, arguments):
     return scope, rank, count
 
 
-def main(path, name, mode, *arguments):
-    scope, rank, count = prepare(mode, arguments)
-    keras.utils.set_random_seed(0)
-    with scope:
-        model = tiny.build(name)
+def train(case, mode, scope, rank, count):
+    """The state of a model after training, and its last logs."""
+    batch_size = BATCH // count
+    data = keras.tree.map_structure(
+        lambda x: arranged(x, mode, rank, count, case.round_size),
+        case.data(steps=STEPS),
+    )
+    with scope():
+        model = case.build(seed=1)
         model.compile(keras.optimizers.Adam(1e-3, beta_1=0.5, epsilon=1e-4))
-        x = tiny.images(name, BATCH * STEPS)
         history = model.fit(
-            rows_of(x, rank, count),
-            batch_size=BATCH // count,
-            shuffle=False,
-            verbose=0,
+            *data, batch_size=batch_size, shuffle=False, verbose=0
         ).history
-    if rank == 0:
-        losses = {f"log/{key}": value[-1] for key, value in history.items()}
-        np.savez(path, **tiny.state(model), **losses)
+    logs = {f"log/{key}": value[-1] for key, value in history.items()}
+    return {**given.state(model), **logs}
+
+
+def main(folder, mode, *arguments):
+    folder = pathlib.Path(folder)
+    given.quick_jax(folder)
+    scope, rank, count = prepare(mode, arguments)
+    for key in distributed_keys():
+        case = all_cases()[key]
+        keras.utils.set_random_seed(0)
+        arrays = train(case, mode, scope, rank, count)
+        if rank == 0:
+            np.savez(folder / f"{case.key}_{mode}.npz", **arrays)
     if mode == "torchrun":
         import torch
 

@@ -1,0 +1,129 @@
+"""The primitives on JAX.
+
+A step runs as if everything were stateful, inside a scope that holds the
+values of the variables. Each differentiation and each condition opens a scope
+of its own and hands the values that it changed back to the scope around it.
+"""
+
+import contextlib
+
+import jax
+import keras
+
+from keras_gen.backend.scope import Scope
+
+
+def _carrying_state(function):
+    """Makes `function` pure: its state changes become an output.
+
+    Returns the pure function, and a function that writes the changes of its
+    last call to the variables.
+    """
+    variables = []
+
+    def pure(*args, mapping=()):
+        with Scope(mapping) as scope:
+            value, outputs = function(*args)
+        variables[:], changes = scope.changes()
+        changes = [
+            jax.numpy.asarray(value, variable.dtype)
+            for variable, value in zip(variables, changes, strict=True)
+        ]
+        return value, (outputs, changes)
+
+    def write(changes):
+        for variable, value in zip(variables, changes, strict=True):
+            variable.assign(value)
+
+    return pure, write, variables
+
+
+def differentiate(objective, variables):
+    """Returns `objective()`'s outputs and the gradients of its loss."""
+    pure, write, _ = _carrying_state(objective)
+
+    def loss_of(values):
+        return pure(mapping=list(zip(variables, values, strict=True)))
+
+    values = [variable.value for variable in variables]
+    (_, (outputs, changes)), gradients = jax.value_and_grad(
+        loss_of, has_aux=True
+    )(values)
+    write(changes)
+    return outputs, gradients
+
+
+def gradient(fn, x):
+    pure, write, _ = _carrying_state(lambda x: (fn(x).sum(), None))
+    result, (_, changes) = jax.grad(pure, has_aux=True)(
+        keras.ops.convert_to_tensor(x)
+    )
+    write(changes)
+    return result
+
+
+def apply_gradients(optimizer, gradients, variables):
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        _apply_scaled(optimizer, gradients, variables)
+    else:
+        optimizer.apply(gradients, variables)
+
+
+# Keras' own `apply` leaks tracers inside a scope, and its `stateless_apply`
+# takes all variables of the optimizer or none.
+def _apply_scaled(optimizer, gradients, variables):
+    finite = optimizer.check_finite(gradients)
+    scale = optimizer.dynamic_scale.value
+    counter = optimizer.step_counter.value + 1
+    grow = counter >= optimizer.dynamic_growth_steps
+
+    def update():
+        unscaled = [gradient / scale for gradient in gradients]
+        optimizer.inner_optimizer.apply(unscaled, variables)
+
+    when(finite, update)
+    larger = jax.numpy.where(grow, 2.0 * scale, scale)
+    optimizer.dynamic_scale.assign(jax.numpy.where(finite, larger, 0.5 * scale))
+    optimizer.step_counter.assign(jax.numpy.where(finite & ~grow, counter, 0))
+
+
+def when(condition, fn):
+    pure, write, variables = _carrying_state(lambda: (fn(), None))
+
+    def run():
+        return pure()[1][1]
+
+    # Which variables change is known once `fn` has run, on shapes alone.
+    jax.eval_shape(run)
+    current = [variable.value for variable in variables]
+    write(jax.lax.cond(condition, run, lambda: current))
+
+
+def replica():
+    # A program over several devices computes on the global batch.
+    return 0, 1
+
+
+def replica_mean(x):
+    return x
+
+
+def gather(x):
+    return x
+
+
+def fused_batch_norm(x, scale, bias, epsilon):
+    return None
+
+
+def synchronize(variables):
+    """Processes that start from one seed hold the same values."""
+
+
+def inference():
+    return contextlib.nullcontext()
+
+
+def require_at_least(size, minimum, message):
+    if size < minimum:
+        raise ValueError(message.format(size=size))

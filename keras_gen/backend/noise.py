@@ -1,0 +1,78 @@
+"""Random draws for the examples of a batch.
+
+Where several workers share a global batch, each draws the numbers of the
+whole batch from the common seed and keeps its own rows: together they see
+what a single worker would have seen, and no two workers see the same noise.
+"""
+
+import keras
+from keras import ops
+
+from keras_gen import backend
+
+
+def own_rows(x):
+    """The rows of this worker, of a tensor of the global batch."""
+    index, count = backend.replica()
+    if count == 1:
+        return x
+    shape = ops.shape(x)
+    return ops.reshape(x, (count, shape[0] // count, *shape[1:]))[index]
+
+
+def _drawn(draw, shape):
+    return own_rows(draw((shape[0] * backend.replica()[1], *shape[1:])))
+
+
+def normal(shape, seed, dtype=None):
+    """Standard normal numbers, one row for each example of the batch.
+
+    Args:
+        shape: Tuple. The first entry is the size of the batch.
+        seed: `keras.random.SeedGenerator` or integer.
+        dtype: String. Defaults to `keras.config.floatx()`.
+
+    Returns:
+        Tensor of the given shape.
+    """
+    return _drawn(
+        lambda shape: keras.random.normal(shape, dtype=dtype, seed=seed), shape
+    )
+
+
+def uniform(shape, seed, minval=0.0, maxval=1.0, dtype=None):
+    """Uniform numbers in `[minval, maxval)`, one row for each example.
+
+    Args:
+        shape: Tuple. The first entry is the size of the batch.
+        seed: `keras.random.SeedGenerator` or integer.
+        minval: Float.
+        maxval: Float.
+        dtype: String. Defaults to `keras.config.floatx()`.
+
+    Returns:
+        Tensor of the given shape.
+    """
+    return _drawn(
+        lambda shape: keras.random.uniform(
+            shape, minval, maxval, dtype=dtype, seed=seed
+        ),
+        shape,
+    )
+
+
+def labels(shape, num_classes, seed):
+    """Uniform class labels, one row for each example.
+
+    Args:
+        shape: Tuple. The first entry is the size of the batch.
+        num_classes: Integer.
+        seed: `keras.random.SeedGenerator` or integer.
+
+    Returns:
+        int32 tensor of the given shape with values below `num_classes`.
+    """
+    return _drawn(
+        lambda shape: keras.random.randint(shape, 0, num_classes, seed=seed),
+        shape,
+    )

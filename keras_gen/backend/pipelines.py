@@ -1,0 +1,48 @@
+"""Pipelines of TensorFlow and PyTorch, without importing either."""
+
+
+def _is_a(x, module, name):
+    return any(
+        cls.__module__.startswith(module) and cls.__name__ == name
+        for cls in type(x).__mro__
+    )
+
+
+def is_dataset(x) -> bool:
+    """Whether `x` is a `tf.data.Dataset`."""
+    return _is_a(x, "tensorflow.", "DatasetV2")
+
+
+def is_data_loader(x) -> bool:
+    """Whether `x` is a `torch.utils.data.DataLoader`."""
+    return _is_a(x, "torch.utils.data", "DataLoader")
+
+
+def watch_dataset(dataset, check):
+    """A `tf.data.Dataset` that calls `check` on its first element.
+
+    Args:
+        dataset: `tf.data.Dataset`.
+        check: Function of the element, with NumPy arrays. What it raises
+            stops the iteration.
+
+    Returns:
+        `tf.data.Dataset` of the same elements.
+    """
+    import tensorflow as tf
+
+    def look(*arrays):
+        check(tf.nest.pack_sequence_as(dataset.element_spec, arrays))
+        return True
+
+    def passed(index, element):
+        tensors = tf.nest.flatten(element)
+        checked = tf.cond(
+            tf.equal(index, 0),
+            lambda: tf.numpy_function(look, tensors, tf.bool),
+            lambda: True,
+        )
+        with tf.control_dependencies([checked]):
+            return tf.nest.map_structure(tf.identity, element)
+
+    return dataset.enumerate().map(passed).prefetch(1)

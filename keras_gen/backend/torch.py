@@ -1,0 +1,144 @@
+"""The primitives on PyTorch."""
+
+import keras
+import torch
+
+from keras_gen.backend.scope import Scope
+
+
+def _world():
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1
+
+
+def differentiate(objective, variables):
+    """Returns `objective()`'s outputs and the gradients of its loss."""
+    values = [variable.value for variable in variables]
+    with torch.enable_grad():
+        loss, outputs = objective()
+    gradients = _gradients(loss, values)
+    _average_over_workers(gradients)
+    outputs = keras.tree.map_structure(
+        lambda x: x.detach() if torch.is_tensor(x) else x, outputs
+    )
+    return outputs, gradients
+
+
+def _gradients(y, values, **options):
+    """The derivatives of `y`, zero where it does not depend on a value."""
+    found = [None] * len(values)
+    if y.requires_grad and values:
+        found = torch.autograd.grad(y, values, allow_unused=True, **options)
+    return [
+        torch.zeros_like(value) if gradient is None else gradient
+        for value, gradient in zip(values, found, strict=True)
+    ]
+
+
+def _average_over_workers(gradients):
+    world = _world()[1]
+    if world == 1:
+        return
+    flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
+    torch.distributed.all_reduce(flat)
+    flat /= world
+    parts = flat.split([gradient.numel() for gradient in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def apply_gradients(optimizer, gradients, variables):
+    with torch.no_grad():
+        optimizer.apply(gradients, variables)
+
+
+def gradient(fn, x):
+    x = keras.ops.convert_to_tensor(x)
+    with torch.enable_grad():
+        if not x.requires_grad:
+            x = x.detach().requires_grad_()
+        (result,) = _gradients(fn(x).sum(), [x], create_graph=True)
+    return result
+
+
+def when(condition, fn):
+    if not isinstance(condition, torch._subclasses.FakeTensor):
+        if bool(condition):
+            fn()
+        return
+    # A traced step computes both branches and selects.
+    with _CopyingScope() as scope:
+        fn()
+    for variable, old, new in scope.results():
+        chosen = torch.where(condition, new.detach(), old.detach())
+        variable.assign(chosen.requires_grad_(old.requires_grad))
+
+
+class _CopyingScope(Scope):
+    """Reads copies: optimizers change the values of variables in place."""
+
+    def __init__(self):
+        super().__init__()
+        self.read = {}
+
+    def get_current_value(self, variable):
+        value = super().get_current_value(variable)
+        if value is not None and id(variable) not in self.read:
+            copy = value.detach().clone().requires_grad_(value.requires_grad)
+            self.read[id(variable)] = (variable, value)
+            self.state_mapping[id(variable)] = value = copy
+        return value
+
+    def add_update(self, update):
+        self.get_current_value(update[0])
+        super().add_update(update)
+
+    def results(self):
+        """Each variable that was used, with its values before and after."""
+        return [
+            (variable, old, self.state_mapping[key])
+            for key, (variable, old) in self.read.items()
+        ]
+
+
+def replica():
+    return _world()
+
+
+def replica_mean(x):
+    world = _world()[1]
+    if world == 1:
+        return x
+    from torch.distributed.nn.functional import all_reduce
+
+    return all_reduce(x.contiguous()) / world
+
+
+def gather(x):
+    world = _world()[1]
+    if world == 1:
+        return x
+    parts = [torch.empty_like(x) for _ in range(world)]
+    torch.distributed.all_gather(parts, x.detach().contiguous())
+    return torch.cat(parts)
+
+
+def fused_batch_norm(x, scale, bias, epsilon):
+    return None
+
+
+def synchronize(variables):
+    """The values of the first process, for all processes."""
+    if _world()[1] > 1:
+        for variable in variables:
+            torch.distributed.broadcast(variable.value.data, src=0)
+
+
+def inference():
+    return torch.no_grad()
+
+
+def require_at_least(size, minimum, message):
+    if size < minimum:
+        raise ValueError(message.format(size=size))

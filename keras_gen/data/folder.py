@@ -1,0 +1,234 @@
+"""A user's own folder of pictures, read when they are asked for."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from keras_gen.data import images, sources
+
+_SPLITS = ("train", "validation", "val", "test")
+_SUFFIXES = (
+    *(".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm"),
+    *(".tif", ".tiff", ".webp"),
+)
+
+
+def build(
+    data_dir: str | os.PathLike | None,
+    image_size: int | tuple[int, int] | None = None,
+    channels: int = 3,
+) -> sources.Source:
+    """Builds the source of a folder of pictures.
+
+    If there are subfolders named `train`, `test`, `validation` or `val`, they
+    are the splits; otherwise all pictures are the split `train`. The split
+    `all` has all pictures in either case. In a split, the pictures are in the
+    folder itself, or in a subfolder for each class.
+
+    The order is that of the sorted paths. Classes are interleaved, so that
+    every slice of a split has its part of each.
+
+    Args:
+        data_dir: String or path. The folder.
+        image_size: Integer or pair `(height, width)`. The size that pictures
+            are resized to and center-cropped, or `None` for their own.
+        channels: Integer. 3 for RGB, 1 for gray.
+
+    Returns:
+        A `Source` of `image` (uint8) and, if there are classes, `label`
+        (int64), by the sorted names of the classes.
+
+    Raises:
+        ValueError: If there is no such folder, no picture in it, or pictures
+            beside the subfolders of splits or classes.
+        ImportError: If Pillow is missing.
+    """
+    try:
+        import PIL  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "A folder of pictures is read by Pillow, which is not installed. "
+            "Install it with `pip install keras-gen[recipes]`."
+        ) from error
+    if channels not in (1, 3):
+        raise ValueError(
+            "`channels` must be 1 (gray) or 3 (RGB). Received: "
+            f"channels={channels!r}."
+        )
+    size = None if image_size is None else images.as_size(image_size)
+    files, classes, splits = _scan(data_dir)
+    with tf.device("CPU:0"):
+        paths = tf.constant(files)
+        labels = None if classes is None else tf.constant(classes, "int64")
+
+    def read(index):
+        # Pillow reads every mode, and its errors can name the file.
+        image = tf.numpy_function(
+            lambda path: _read(path, channels),
+            [tf.gather(paths, index)],
+            "uint8",
+            stateful=False,
+        )
+        image.set_shape((None, None, channels))
+        if size is not None:
+            image = images.resize_images(image, size)
+        if labels is None:
+            return {"image": image}
+        return {"image": image, "label": tf.gather(labels, index)}
+
+    return sources.Source(splits, read=read)
+
+
+def _scan(data_dir):
+    """The pictures of a folder, their classes and their splits.
+
+    Returns:
+        List of paths, list of class indices or `None`, dict of indices.
+    """
+    if data_dir is None or not os.path.isdir(data_dir):
+        raise ValueError(
+            "`data_dir` must be a folder of pictures. Received: data_dir="
+            f"{None if data_dir is None else os.fspath(data_dir)!r}, which is "
+            "no folder."
+        )
+    root = Path(data_dir)
+    found = _pictures(root)
+    if not found:
+        raise ValueError(
+            f"`data_dir` must hold pictures ({', '.join(_SUFFIXES)}). "
+            f"Received: data_dir={os.fspath(root)!r}, which holds none."
+        )
+    names = [name for name in _SPLITS if (root / name).is_dir()]
+    parts = {"train": found}
+    if names:
+        parts = {
+            name: [path for path in found if path[0] == name] for name in names
+        }
+        _check_complete(root, found, parts)
+        parts = {name: [p[1:] for p in part] for name, part in parts.items()}
+    labeled = {
+        name: _has_classes(root, name if names else "", part)
+        for name, part in parts.items()
+    }
+    if len(set(labeled.values())) > 1:
+        raise ValueError(
+            "The splits of `data_dir` must all have subfolders of classes, or "
+            f"none. Received: {labeled} (whether they have), in "
+            f"{os.fspath(root)!r}."
+        )
+    files, classes, splits = [], None, {}
+    if all(labeled.values()):
+        classes = sorted({path[0] for part in parts.values() for path in part})
+        indices = {label: index for index, label in enumerate(classes)}
+    labels = []
+    for name, part in parts.items():
+        if classes is not None:
+            part = _interleave(part)
+            labels += [indices[path[0]] for path in part]
+        splits[name] = np.arange(len(files), len(files) + len(part))
+        prefix = (name,) if names else ()
+        files += [os.fspath(root.joinpath(*prefix, *path)) for path in part]
+    splits["all"] = np.arange(len(files))
+    return files, None if classes is None else labels, splits
+
+
+def _pictures(root):
+    """The paths of all pictures below a folder as tuples, sorted."""
+    found = []
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        subfolders[:] = [name for name in subfolders if _is_visible(name)]
+        inner = Path(folder).relative_to(root).parts
+        found += [
+            (*inner, name)
+            for name in names
+            if _is_visible(name) and name.lower().endswith(_SUFFIXES)
+        ]
+    return sorted(found)
+
+
+def _is_visible(name):
+    return not name.startswith((".", "__MACOSX"))
+
+
+def _check_complete(root, found, parts):
+    empty = [name for name, part in parts.items() if not part]
+    if empty:
+        raise ValueError(
+            "Each split of `data_dir` must hold pictures. Received: "
+            f"{os.fspath(root / empty[0])!r}, which holds none."
+        )
+    beside = [path for path in found if path[0] not in parts]
+    if beside:
+        raise ValueError(
+            "`data_dir` must have all its pictures in the folders of its "
+            f"splits ({', '.join(parts)}). Received: "
+            f"{os.fspath(root.joinpath(*beside[0]))!r} beside them. Move it, "
+            "or pass the folder of one split."
+        )
+
+
+def _has_classes(root, name, part):
+    """Whether pictures are in subfolders of classes."""
+    loose = [path for path in part if len(path) == 1]
+    if loose and len(loose) < len(part):
+        raise ValueError(
+            "The pictures must all be in subfolders of classes, or none. "
+            f"Received: {os.fspath(root / name / loose[0][0])!r} beside "
+            "subfolders with pictures. Move it into one of them."
+        )
+    return not loose
+
+
+def _interleave(part):
+    """Merges sorted classes so that each is spread over the whole."""
+    sizes, places = {}, []
+    for path in part:
+        places.append(sizes.get(path[0], 0))
+        sizes[path[0]] = places[-1] + 1
+    order = sorted(
+        range(len(part)),
+        key=lambda i: ((2 * places[i] + 1) / sizes[part[i][0]], part[i]),
+    )
+    return [part[i] for i in order]
+
+
+def _read(path, channels):
+    from PIL import Image, ImageOps
+
+    path = os.fsdecode(path)
+    try:
+        with Image.open(path) as image:
+            image = _convert(ImageOps.exif_transpose(image), channels)
+    except (OSError, SyntaxError, ValueError, MemoryError) as error:
+        raise _unreadable(path, error) from error
+    except Image.DecompressionBombError as error:
+        raise _unreadable(path, error) from error
+    return np.asarray(image).reshape(image.height, image.width, channels)
+
+
+def _unreadable(path, error):
+    return ValueError(
+        "Each picture of `data_dir` must be readable. Received: "
+        f"{path!r}: {error}. Remove or replace it."
+    )
+
+
+def _convert(image, channels):
+    """Brings a picture of any mode to 8 bits, without transparency."""
+    from PIL import Image
+
+    if image.mode.startswith("I"):
+        # 16 bits of gray, which Pillow would clip to 8.
+        values = np.asarray(image).astype("int64")
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError("its pixels have more than 16 bits")
+        image = Image.fromarray(((values + 128) // 257).astype("uint8"))
+    elif image.mode == "F":
+        raise ValueError("its pixels are floats, whose range is unknown")
+    elif "A" in image.getbands() or "transparency" in image.info:
+        # What is transparent shows white.
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.convert("L" if channels == 1 else "RGB")

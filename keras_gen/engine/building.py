@@ -1,0 +1,123 @@
+"""How a model builds its networks, and whence all its randomness comes."""
+
+import contextlib
+import random
+import typing
+from collections.abc import Callable
+
+import keras
+
+from keras_gen.backend.seeds import derived_seed
+from keras_gen.checks import check_network, check_option
+
+
+class Building:
+    """Networks, seeds and presets of a model. Mixed into `GenerativeModel`."""
+
+    presets: typing.ClassVar[dict[str, dict]] = {"paper": {}}
+
+    @classmethod
+    def from_preset(cls, preset: str, **arguments):
+        """Builds a model of a named configuration.
+
+        Args:
+            preset: String. A key of `presets`; `"paper"` is that of the
+                constructor's defaults.
+            **arguments: Arguments of the constructor, in place of the
+                preset's.
+
+        Returns:
+            The model.
+
+        Example:
+
+        ```python
+        model = keras_gen.DCGAN.from_preset("small", image_shape=(28, 28, 1))
+        ```
+        """
+        check_option("preset", preset, cls.presets)
+        return cls(**{**cls.presets[preset], **arguments})
+
+    def seed_generator(self, purpose: str) -> keras.random.SeedGenerator:
+        """A seed generator for one purpose, independent of the others.
+
+        Args:
+            purpose: String. The use of the draws, such as `"latents"`.
+
+        Returns:
+            `keras.random.SeedGenerator`. Assign it to an attribute.
+        """
+        if self.seed is None:
+            return keras.random.SeedGenerator()
+        return keras.random.SeedGenerator(derived_seed(self.seed, purpose))
+
+    def network_of(
+        self,
+        name: str,
+        given: keras.layers.Layer | None,
+        build: Callable[[], keras.layers.Layer],
+        inputs: list[tuple] | None = None,
+        outputs: list[tuple] | None = None,
+    ) -> keras.layers.Layer:
+        """The user's network, or the model's own, with its shapes checked.
+
+        Args:
+            name: String. The argument of the constructor.
+            given: `keras.Model` of the user, or `None`.
+            build: Function that builds the model's own: in the model's dtype
+                policy, and from its seed.
+            inputs: List of the shapes of the inputs, without the batch, or
+                `None` for any.
+            outputs: The same for the outputs.
+
+        Returns:
+            The network. Assign it to an attribute.
+        """
+        if given is None:
+            with self.building_scope():
+                network = build()
+        else:
+            network = given
+        check_network(type(self).__name__, name, network, inputs, outputs)
+        self._seed_layers(name, network)
+        return network
+
+    @contextlib.contextmanager
+    def building_scope(self):
+        """Builds layers in this model's dtype policy, from its seed."""
+        policy = keras.config.dtype_policy()
+        state = random.getstate()
+        keras.config.set_dtype_policy(self.dtype_policy)
+        if self.seed is not None:
+            # What has no seed of its own, Keras seeds by Python's `random`.
+            random.seed(f"{self.seed}/networks {self._scopes_opened}")
+            self._scopes_opened += 1
+        try:
+            yield
+        finally:
+            keras.config.set_dtype_policy(policy)
+            if self.seed is not None:
+                random.setstate(state)
+
+    def _seed_layers(self, name, network):
+        """Seeds the layers, such as dropout, that have no seed of their own.
+
+        On PyTorch, Keras would draw for them from PyTorch's global generator,
+        which neither follows the model's seed nor is saved.
+        """
+        generators = [
+            generator
+            for layer in network._flatten_layers()
+            for generator in layer._seed_generators
+        ]
+        for index, generator in enumerate(generators):
+            if generator._initial_seed is not None:
+                continue
+            seed = int(generator.state.value[0])
+            if self.seed is not None:
+                seed = derived_seed(self.seed, f"{name} {index}")
+                generator.state.assign([seed, 0])
+            generator._initial_seed = seed
+
+    def build(self, input_shape=None):
+        """Does nothing: the constructor has built all networks."""

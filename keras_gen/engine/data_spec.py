@@ -1,0 +1,137 @@
+"""What data a model takes, declared once.
+
+A model's `data_spec()` is a `Batch` of specifications: `x` of the examples,
+`y` of what goes with them, `None` for nothing. Either may be any structure.
+"""
+
+import typing
+
+import numpy as np
+from keras import ops
+
+from keras_gen.engine.specs import Spec
+
+
+class Batch(typing.NamedTuple):
+    """The data of a step: the examples and, if there is any, what goes with
+    them."""
+
+    x: typing.Any
+    y: typing.Any = None
+
+
+def map_spec(fn, spec, data, name: str):
+    """Applies `fn(name, spec, leaf)` to each leaf of data, in its structure.
+
+    Args:
+        fn: Function of the leaf's name, its `Spec` and the leaf.
+        spec: Structure of `Spec`s.
+        data: The same structure of arrays or tensors.
+        name: String. The name of the whole.
+
+    Returns:
+        The structure of the results.
+    """
+    if isinstance(spec, Spec):
+        if not hasattr(data, "shape"):
+            raise ValueError(
+                f"`{name}` must be one array. Received: {type(data).__name__}."
+            )
+        return fn(name, spec, data)
+    named = isinstance(spec, dict)
+    parts = spec if named else dict(enumerate(spec))
+    found = data
+    if isinstance(data, list | tuple):
+        found = dict(enumerate(data))
+    if not isinstance(found, dict) or set(found) != set(parts):
+        kind = "dictionary with the keys" if named else "tuple of the parts"
+        received = list(found) if isinstance(found, dict) else type(data)
+        raise ValueError(
+            f"`{name}` must be a {kind} {list(parts)}. Received: {received}."
+        )
+    mapped = {
+        key: map_spec(fn, part, found[key], f"{name}[{key!r}]")
+        for key, part in parts.items()
+    }
+    return mapped if named else tuple(mapped.values())
+
+
+def map_batch(fn, owner: str, spec: Batch, batch: Batch) -> Batch:
+    """Applies `map_spec` to both parts of a batch.
+
+    Raises:
+        ValueError: If `y` is missing, or is there and must not be.
+    """
+    x = map_spec(fn, spec.x, batch.x, "x")
+    if spec.y is None and batch.y is not None:
+        raise ValueError(
+            f"{owner} must be trained on examples alone. Received: data with "
+            "labels or targets `y`. Call `fit(x)`."
+        )
+    if batch.y is None:
+        if spec.y is not None and not getattr(spec.y, "optional", False):
+            wanted = spec.y.expected() if isinstance(spec.y, Spec) else "given"
+            raise ValueError(
+                f"`y` of {owner} must be {wanted}. Received: data without "
+                "labels or targets. Call `fit(x, y)`."
+            )
+        return Batch(x)
+    return Batch(x, map_spec(fn, spec.y, batch.y, "y"))
+
+
+def prepare_batch(owner: str, spec: Batch, batch: Batch) -> Batch:
+    """The batch that a step gets: shapes checked, types cast."""
+
+    def prepare(name, spec, tensor):
+        spec.check_shape(owner, name, tensor.shape)
+        return spec.prepare(tensor)
+
+    return map_batch(prepare, owner, spec, batch)
+
+
+def check_batch(
+    owner: str,
+    spec: Batch,
+    batch: Batch,
+    batch_size: int | None = None,
+    shuffle: bool = False,
+    limit: int = 1000,
+) -> None:
+    """Checks the shapes and the values of arrays.
+
+    Args:
+        owner: String. The name of the model.
+        spec: `Batch` of specs.
+        batch: `Batch` of arrays.
+        batch_size: Integer, if the arrays are divided into batches.
+        shuffle: Boolean. Whether they are shuffled before.
+        limit: Integer. How many examples are looked at; labels all are.
+    """
+
+    def check(name, spec, leaf):
+        spec.check_shape(owner, name, leaf.shape)
+        part = leaf[:limit] if spec.shape else leaf
+        spec.check_values(owner, name, ops.convert_to_numpy(part))
+        if batch_size is not None:
+            spec.check_order(owner, name, leaf, batch_size, shuffle)
+
+    map_batch(check, owner, spec, batch)
+    if batch.y is None and getattr(spec.y, "optional", False):
+        map_spec(check, spec.y, batch.x, "x")
+
+
+def draw_batch(spec: Batch, rng: np.random.Generator, n: int) -> Batch:
+    """Random data that fit, for tests."""
+
+    def draw(spec):
+        if spec is None:
+            return None
+        if isinstance(spec, Spec):
+            return spec.draw(rng, n)
+        if isinstance(spec, dict):
+            return {key: draw(part) for key, part in spec.items()}
+        return tuple(draw(part) for part in spec)
+
+    if getattr(spec.y, "optional", False):
+        return Batch(draw(spec.y))
+    return Batch(draw(spec.x), draw(spec.y))

@@ -1,0 +1,180 @@
+"""How `fit` and `evaluate` of Keras run a model's steps, on checked data."""
+
+import keras
+from keras import ops
+
+from keras_gen import backend
+from keras_gen.engine.callbacks import arrange_callbacks
+from keras_gen.engine.data_spec import Batch, prepare_batch
+from keras_gen.engine.first_batch import FirstBatch, is_arrays
+
+
+class Fitting:
+    """Training and evaluation. Mixed into `GenerativeModel`."""
+
+    def run_training_step(self, data):
+        """Trains on what `fit` was given, and returns the logs."""
+        batch = self.prepared(data)
+        self.training_step(batch)
+        size = ops.shape(keras.tree.flatten(batch.x)[0])[0]
+        size = ops.cast(size, "int32") * backend.replica()[1]
+        self.steps_seen.assign_add(1)
+        self.examples_seen.assign_add(size)
+        return self._loss_tracker.result()
+
+    def run_evaluation_step(self, data):
+        """Evaluates what `evaluate` was given, and returns the logs."""
+        self.evaluation_step(self.prepared(data))
+        return self._loss_tracker.result()
+
+    def prepared(self, data) -> Batch:
+        """The batch of a step: checked and cast as `data_spec()` says."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        _refuse_weights(type(self).__name__, sample_weight=sample_weight)
+        return prepare_batch(type(self).__name__, self.data_spec(), Batch(x, y))
+
+    def begin_epoch(self) -> None:
+        """Hook: called before each epoch, when variables can be assigned."""
+
+    def specialize(self, **constants) -> None:
+        """Sets attributes that a compiled step takes as constants.
+
+        If one of them changes, the steps are compiled again. Call it from
+        `begin_epoch`.
+
+        Args:
+            **constants: Values by the names of the attributes.
+        """
+        if all(getattr(self, k) == v for k, v in constants.items()):
+            return
+        for name, value in constants.items():
+            setattr(self, name, value)
+        training = self.train_function is not None
+        self.train_function = None
+        self.test_function = None
+        self.predict_function = None
+        if training:
+            self.make_train_function()
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose="auto",
+        callbacks=None,
+        validation_split: float = 0.0,
+        validation_data=None,
+        shuffle: bool | None = None,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq=1,
+    ) -> keras.callbacks.History:
+        """Trains the model, as `keras.Model.fit` does.
+
+        A step is one round of the model's algorithm. Where a round has
+        several updates on fresh data, `batch_size` counts the examples of
+        the whole round. `shuffle` defaults to `True`, but to `False` for
+        models whose batches must stay as they are.
+        """
+        _refuse_weights(
+            type(self).__name__,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+        )
+        if shuffle is None:
+            # Keras warns where it cannot shuffle.
+            shuffle = is_arrays(x) and not self.ordered_batches
+        if self.compiled:
+            backend.synchronize([*self.variables, *self.optimizer.variables])
+        first = FirstBatch(self._check)
+        x = self._checked(first, x, y, batch_size, shuffle)
+        held_out = FirstBatch(self._check)
+        if isinstance(validation_data, list | tuple):
+            pair = keras.utils.unpack_x_y_sample_weight(validation_data)
+            size = validation_batch_size or batch_size
+            self._checked(held_out, *pair[:2], size)
+        elif validation_data is not None:
+            validation_data = held_out.watch(validation_data)
+        options = {
+            "validation_split": validation_split,
+            "validation_data": validation_data,
+            "shuffle": shuffle,
+            "initial_epoch": initial_epoch,
+            "steps_per_epoch": steps_per_epoch,
+            "validation_steps": validation_steps,
+            "validation_batch_size": validation_batch_size,
+            "validation_freq": validation_freq,
+        }
+        callbacks = arrange_callbacks(
+            self, callbacks, x, batch_size, epochs, verbose, **options
+        )
+        with first.raising(), held_out.raising():
+            return super().fit(
+                x,
+                y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                **options,
+            )
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size: int | None = None,
+        verbose="auto",
+        sample_weight=None,
+        steps: int | None = None,
+        callbacks=None,
+        return_dict: bool = False,
+        **kwargs,
+    ):
+        """Evaluates the model, as `keras.Model.evaluate` does.
+
+        Without `return_dict`, the values come in the order of the logs: the
+        losses first.
+        """
+        self._assert_compile_called("evaluate")
+        _refuse_weights(type(self).__name__, sample_weight=sample_weight)
+        first = FirstBatch(self._check)
+        if not kwargs.get("_use_cached_eval_dataset"):
+            x = self._checked(first, x, y, batch_size)
+        with first.raising():
+            logs = super().evaluate(
+                x,
+                y,
+                batch_size=batch_size,
+                verbose=verbose,
+                steps=steps,
+                callbacks=callbacks,
+                return_dict=True,
+                **kwargs,
+            )
+        if return_dict:
+            return logs
+        values = [logs[name] for name in self._loss_tracker.names]
+        return values if len(values) > 1 else values[0]
+
+    def _checked(self, first, x, y=None, batch_size=None, shuffle=False):
+        """`x`, checked now if it is an array, else when it is read."""
+        if not is_arrays(x):
+            return first.watch(x)
+        self._check(Batch(x, y), None, batch_size or 32, shuffle)
+        return x
+
+
+def _refuse_weights(owner, **weights):
+    for name, value in weights.items():
+        if value is not None:
+            raise ValueError(
+                f"`{name}` of {owner} must be None: no loss here is weighted. "
+                f"Received: {name}={type(value).__name__}. Pass (x,) or (x, y)."
+            )

@@ -1,0 +1,47 @@
+"""Losses of classifiers, on examples some of which have no label."""
+
+from keras import ops
+
+from keras_gen.backend import replica_mean
+from keras_gen.backend.precision import at_least_float32
+
+
+def cross_entropy(labels, logits):
+    """Mean cross-entropy of the labeled examples, in nats.
+
+    Args:
+        labels: Integer tensor of shape `(batch,)`, with -1 for no label.
+        logits: Tensor of shape `(batch, num_classes)`.
+
+    Returns:
+        Scalar, 0 if no example of the batch that all workers share has a
+        label.
+    """
+    logits, labels = at_least_float32(logits), ops.cast(labels, "int32")
+    log_probabilities = logits - ops.logsumexp(logits, axis=-1, keepdims=True)
+    chosen = ops.take_along_axis(
+        log_probabilities, ops.maximum(labels, 0)[:, None], axis=-1
+    )
+    return -labeled_mean(chosen[:, 0], labels)
+
+
+def accuracy(labels, logits):
+    """Fraction of the labeled examples whose largest logit is their label.
+
+    Args:
+        labels: Integer tensor of shape `(batch,)`, with -1 for no label.
+        logits: Tensor of shape `(batch, num_classes)`.
+
+    Returns:
+        Scalar.
+    """
+    predicted = ops.cast(ops.argmax(logits, axis=-1), labels.dtype)
+    hits = ops.cast(ops.equal(predicted, labels), "float32")
+    return labeled_mean(hits, labels)
+
+
+def labeled_mean(values, labels):
+    """The mean over the labeled examples of the batch of all workers."""
+    labeled = ops.cast(labels >= 0, values.dtype)
+    fraction = replica_mean(ops.mean(labeled))
+    return ops.divide_no_nan(ops.mean(labeled * values), fraction)

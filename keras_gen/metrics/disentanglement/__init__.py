@@ -1,0 +1,1 @@
+"""Disentanglement metrics, for data with known factors of variation."""

@@ -1,0 +1,1 @@
+"""Likelihood bounds of variational models, and their decomposition."""

@@ -1,0 +1,1 @@
+"""What representations hold: clusters, classes, principal components."""

@@ -1,0 +1,1 @@
+"""Metrics of samples: distances to real data, diversity, likelihood."""

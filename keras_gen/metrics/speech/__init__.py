@@ -1,0 +1,1 @@
+"""Quality of enhanced speech, compared with clean recordings."""

@@ -1,0 +1,224 @@
+"""Base class of the generative adversarial networks."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gen.backend.precision import at_least_float32
+from keras_gen.checks import check_positive
+from keras_gen.distributions import Distribution, resolve_prior
+from keras_gen.engine import (
+    Signature,
+    Spec,
+    Vector,
+    averaged_copy,
+    update_average,
+)
+from keras_gen.engine.data_spec import map_spec
+from keras_gen.models.conditioning import ExampleModel, lines_between
+
+
+class AdversarialModel(ExampleModel):
+    """A generator trained against a discriminator (or critic).
+
+    Args:
+        latent_dim: Integer. The size of the latents.
+        prior: String, `Distribution` or function. The distribution of the
+            latents: `"normal"` for N(0, I), `"uniform"` for U(-1, 1), or an
+            object of `keras_gen.distributions`, such as a `Joint` for
+            structured latents, which then sets `latent_dim`.
+        ema_decay: Float in [0, 1) or `None`. If given, samples come from an
+            exponential moving average of the generator's weights.
+
+    Args of subclasses:
+        image_shape: Tuple `(height, width, channels)`.
+        input_shape: Tuple. The shape of an example.
+        generator: `keras.Model` from latents (and labels) to examples.
+        discriminator: `keras.Model` from examples (and labels) to logits of
+            shape `(batch, 1)`.
+
+    A subclass sets what an `ExampleModel` does, its networks by `network_of`.
+    `minimize`, `log`, `gradient` and `split` are those of `engine/updates.py`.
+
+    A subclass defines:
+        generator_loss, and the losses of the other players.
+        discriminate_step: `(x, condition, training)`, the scores of shape
+            `(batch,)`, if it has another network than `discriminator`.
+    """
+
+    players = {"discriminator": ["discriminator"], "generator": ["generator"]}
+    shape_argument = "image_shape"
+    must_set = ("generator",)
+    must_define = ("generator_loss",)
+
+    def __init__(
+        self,
+        latent_dim: int | None = 100,
+        prior: str | Distribution = "normal",
+        ema_decay: float | None = None,
+        **kwargs,
+    ):
+        if isinstance(prior, Distribution):
+            latent_dim = prior.latent_dim
+        else:
+            check_positive(latent_dim=latent_dim)
+        super().__init__(**kwargs)
+        self.latent_dim = latent_dim
+        self.prior = resolve_prior(prior, latent_dim)
+        self.ema_decay = ema_decay
+        self.latent_seed = self.seed_generator("latents")
+        self.condition_seed = self.seed_generator("conditions")
+
+    def network_of(self, name, given, build, inputs=None, outputs=None):
+        network = super().network_of(name, given, build, inputs, outputs)
+        if name == "generator":
+            if given is not None:
+                # Only the user knows the range of their network's outputs.
+                self.value_range = None
+            if self.ema_decay is not None:
+                self.ema_generator = averaged_copy(network)
+        return network
+
+    def after_update(self, player):
+        if self.ema_decay is not None and "generator" in self.players[player]:
+            update_average(self.ema_generator, self.generator, self.ema_decay)
+
+    @property
+    def sampler(self) -> keras.Model:
+        """The network that samples are taken from."""
+        return self.generator if self.ema_decay is None else self.ema_generator
+
+    def draw_latents(self, n, seed=None):
+        """Latents of `n` examples, as a tensor or a structure of tensors."""
+        seed = self.latent_seed if seed is None else seed
+        return self.prior.sample(n, seed=seed)
+
+    def draw_condition(self, n):
+        """Random labels for `n` examples, or `None` for a model without."""
+        return self.condition and self.condition.sample(n, self.condition_seed)
+
+    def generate_step(self, z, condition=None, training=False):
+        """The generator's batch for latents and conditions."""
+        inputs = z if condition is None else [*keras.tree.flatten(z), condition]
+        return at_least_float32(self.generator(inputs, training=training))
+
+    def generate_for(self, batch, training=False):
+        """As many examples as a batch has, from latents of their own, under
+        the batch's conditions."""
+        z = self.draw_latents(ops.shape(keras.tree.flatten(batch.x)[0])[0])
+        return self.generate_step(z, batch.y, training)
+
+    def discriminate_step(self, x, condition=None, training=False):
+        """The discriminator's logits or the critic's scores of a batch."""
+        if condition is None and self.condition is not None:
+            raise ValueError(
+                f"`labels` of {type(self).__name__} must be given, since its "
+                "discriminator is conditioned on them. Received: labels=None."
+            )
+        inputs = x if condition is None else [x, condition]
+        logits = self.discriminator(inputs, training=training)
+        return self.scalar_outputs(logits)
+
+    def scalar_outputs(self, outputs):
+        """Outputs of shape `(batch, 1)` in float32, of shape `(batch,)`."""
+        return at_least_float32(ops.squeeze(outputs, axis=-1))
+
+    def process_examples(self, x):
+        """Hook: what the discriminator is shown of examples."""
+        return x
+
+    def call(self, inputs, training=False):
+        """Generates from latents, or from latents and a condition."""
+        return at_least_float32(self.sampler(inputs, training=False))
+
+    def latent_specs(self) -> dict[str, Spec]:
+        """The served inputs that hold the latents."""
+        shape = self.prior.event_shape
+        if isinstance(shape[0], int):
+            return {"z": Vector(shape[-1], "latent_dim")}
+        return {f"z_{i}": Vector(s[-1], "prior") for i, s in enumerate(shape)}
+
+    def as_latents(self, z) -> list[np.ndarray]:
+        """Latents as float32 arrays of the shape of the prior, checked."""
+        specs = self.latent_specs()
+        if "z" in specs:
+            return [self.as_array("z", specs["z"], z)]
+        parts = tuple(map(ops.convert_to_numpy, z))
+        return list(map_spec(self.as_array, tuple(specs.values()), parts, "z"))
+
+    def generate(self, z, *, labels=None, batch_size: int = 256) -> np.ndarray:
+        """Generates examples from latents.
+
+        Args:
+            z: Array of shape `(n, latent_dim)`, or a tuple of arrays for
+                structured latents.
+        """
+        z = self.as_latents(z)
+        inputs = [*z, *self.conditions_of(labels, len(z[0]))]
+        return self.run_batched(self._generate, *inputs, batch_size=batch_size)
+
+    def sample(
+        self,
+        num_samples: int,
+        *,
+        labels=None,
+        seed: int | None = None,
+        batch_size: int = 256,
+    ) -> np.ndarray:
+        """Generates `num_samples` examples from random latents."""
+        # Wrong labels must not move the model's seed.
+        self.conditions_of(labels, num_samples)
+        z = self.draw_latents(num_samples, seed)
+        return self.generate(z, labels=labels, batch_size=batch_size)
+
+    def interpolate_latents(
+        self, a, b, *, steps: int = 10, labels=None
+    ) -> np.ndarray:
+        """Generates along the straight lines between pairs of latents.
+
+        Args:
+            a: Array of shape `(n, latent_dim)`, or a tuple of arrays.
+            b: The same.
+            steps: Integer. The points of each line, both ends included.
+
+        Returns:
+            Array of shape `(n, steps, ...)`.
+        """
+        pairs = zip(self.as_latents(a), self.as_latents(b), strict=True)
+        lines = [lines_between(*pair, steps) for pair in pairs]
+        n = len(lines[0])
+        inputs = [line.reshape(n * steps, -1) for line in lines]
+        for condition in self.conditions_of(labels, n):
+            inputs.append(np.repeat(condition, steps, axis=0))
+        images = self.run_batched(self._generate, *inputs)
+        return images.reshape(n, steps, *images.shape[1:])
+
+    def discriminate(
+        self, x, *, labels=None, batch_size: int = 256
+    ) -> np.ndarray:
+        """The discriminator's logits or the critic's scores, of shape `(n,)`.
+
+        Args:
+            labels: Array of the classes of the examples, for a discriminator
+                that is conditioned on them.
+        """
+        x = self.as_examples(x)
+        given = labels is not None or self.condition is None
+        conditions = self.conditions_of(labels, len(x)) if given else ()
+
+        def step(x, *condition):
+            return self.discriminate_step(self.process_examples(x), *condition)
+
+        return self.run(step, x, *conditions, batch_size=batch_size)
+
+    def signatures(self):
+        inputs = {**self.latent_specs(), **self.condition_inputs()}
+        served = Signature(self._generate, inputs, ("samples",))
+        return {"serving_default": served}
+
+    def served_networks(self):
+        return [self.sampler]
+
+    def _generate(self, *inputs):
+        """`call`, given latents and conditions one by one."""
+        return self.call(list(inputs) if len(inputs) > 1 else inputs[0])

@@ -1,0 +1,238 @@
+"""Base class of the variational models: ELBO, training, inference."""
+
+import dataclasses
+import functools
+import typing
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_gen.backend.precision import at_least_float32
+from keras_gen.checks import check_option, check_positive
+from keras_gen.distributions import Distribution, IsotropicNormal, Normal
+from keras_gen.engine import Batch, Signature
+from keras_gen.models.encoder_decoder import EncoderDecoderModel, PriorSampling
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """The variational bound of a batch, for several draws of `z`.
+
+    Attributes:
+        batch: `Batch`, the data.
+        z: Tensor of shape `(num_samples, batch, latent_dim)`, or a structure.
+        posterior, prior, likelihood: `q(z|x)`, `p(z)` and `p(x|z)`.
+        estimator: `"analytic"` for the KL divergence in closed form, where
+            there is one, or `"monte_carlo"` for `log q(z|x) - log p(z)`.
+    """
+
+    batch: Batch
+    z: typing.Any
+    posterior: Distribution
+    prior: Distribution
+    likelihood: Distribution
+    estimator: str = "analytic"
+
+    @functools.cached_property
+    def log_likelihood(self):
+        """`log p(x|z)`, of shape `(num_samples, batch)`."""
+        return self.likelihood.log_prob(self.batch.x)
+
+    @functools.cached_property
+    def log_prior(self):
+        """`log p(z)`, of shape `(num_samples, batch)`."""
+        return self.prior.log_prob(self.z)
+
+    @functools.cached_property
+    def log_posterior(self):
+        """`log q(z|x)`, of shape `(num_samples, batch)`."""
+        return self.posterior.log_prob(self.z)
+
+    @functools.cached_property
+    def kl_divergence(self):
+        """`KL(q(z|x) || p(z))`, of shape `(batch,)`, or its estimate."""
+        analytic = self.estimator == "analytic"
+        kl = self.posterior.kl_divergence(self.prior) if analytic else None
+        return self.log_posterior - self.log_prior if kl is None else kl
+
+    @functools.cached_property
+    def elbo(self):
+        """`log p(x|z) - KL`, of shape `(num_samples, batch)`."""
+        return self.log_likelihood - self.kl_divergence
+
+    @functools.cached_property
+    def log_weights(self):
+        """`log p(x|z) p(z) / q(z|x)`, of shape `(num_samples, batch)`."""
+        return self.log_likelihood + self.log_prior - self.log_posterior
+
+
+class VariationalModel(PriorSampling, EncoderDecoderModel):
+    """A latent-variable model trained by a variational bound.
+
+    The loss is the weighted sum of `terms`, by default the negative ELBO. All
+    quantities are in nats, summed over an example, averaged over the batch.
+
+    Args:
+        num_samples: Integer. Draws of `z` for each example in training.
+        estimator: String. `"analytic"` for the KL divergence in closed form,
+            or `"monte_carlo"`.
+
+    A subclass sets what an `EncoderDecoderModel` does, and defines:
+        likelihood: `(z, training)`, the distribution `p(x|z)`.
+        posterior: `(x, training)`, `q(z|x)`, by default normal.
+        prior: Property, `p(z)`, by default N(0, I).
+        terms: `(bound)`, the terms of the loss, by default the negative ELBO's.
+        term_weights: The weights of those that do not have 1.
+
+    Args of methods:
+        num_samples: Integer. How many draws of `z` are averaged.
+    """
+
+    logged = ("reconstruction_loss", "kl_divergence", "elbo")
+    must_define = ("likelihood",)
+
+    def __init__(
+        self, num_samples: int = 1, estimator: str = "analytic", **kwargs
+    ):
+        check_option("estimator", estimator, ("analytic", "monte_carlo"))
+        check_positive(num_samples=num_samples)
+        super().__init__(**kwargs)
+        self.num_samples = num_samples
+        self.estimator = estimator
+        self.posterior_seed = self.seed_generator("posterior")
+        self.prior_seed = self.seed_generator("prior")
+
+    def posterior(self, x, training=False) -> Distribution:
+        """The distribution `q(z|x)`, normal by the encoder's two outputs."""
+        mean, log_variance = self.encoder(x, training=training)
+        return Normal(mean, log_variance)
+
+    def posterior_of(self, batch: Batch, training=False) -> Distribution:
+        """The posterior in the bound of a batch, by default `q(z|x)`."""
+        return self.posterior(batch.x, training)
+
+    @property
+    def prior(self) -> Distribution:
+        """The distribution `p(z)`."""
+        return IsotropicNormal(self.latent_dim)
+
+    def likelihood(self, z, training=False) -> Distribution:
+        """The distribution `p(x|z)`, for codes `(..., latent_dim)`."""
+        raise NotImplementedError(f"{type(self).__name__} needs `likelihood`.")
+
+    def decoded(self, z, training=False) -> list:
+        """The decoder's outputs in float32, with the leading axes of `z`."""
+        return outputs_of(self.decoder, z, self.example_shape, training)
+
+    def bound(
+        self, batch: Batch, num_samples: int = 1, training: bool = False
+    ) -> Bound:
+        """The bound of a batch, for `num_samples` draws of `z`."""
+        q = self.posterior_of(batch, training)
+        z = q.sample(num_samples, seed=self.posterior_seed)
+        likelihood = self.likelihood(z, training)
+        return Bound(batch, z, q, self.prior, likelihood, self.estimator)
+
+    def terms(self, bound: Bound) -> dict:
+        """The terms of the loss, scalars, before they are weighted."""
+        return {
+            "reconstruction_loss": -ops.mean(bound.log_likelihood),
+            "kl_divergence": ops.mean(bound.kl_divergence),
+        }
+
+    def term_weights(self) -> dict:
+        """The weights of terms, by their names, where they are not 1."""
+        return {}
+
+    def model_loss(self, batch, training):
+        bound = self.bound(batch, self.num_samples, training)
+        terms, weights = self.terms(bound), self.term_weights()
+        self.log(**terms, elbo=ops.mean(bound.elbo))
+        return sum(weights.get(k, 1.0) * term for k, term in terms.items())
+
+    def encode_step(self, x):
+        return self.posterior(x).mean
+
+    def decode_step(self, z):
+        return self.likelihood(z).mean
+
+    def elbo(
+        self, x, *, num_samples: int = 1, batch_size: int = 256
+    ) -> dict[str, np.ndarray]:
+        """The evidence lower bound of each example, and its parts.
+
+        Returns:
+            Dictionary of arrays of shape `(n,)`, in nats: `log_likelihood`,
+            `kl_divergence` and their difference `elbo`.
+        """
+
+        def step(x):
+            bound = self.bound(Batch(x), num_samples)
+            values = (bound.log_likelihood, bound.elbo)
+            return [ops.mean(value, axis=0) for value in values]
+
+        check_positive(num_samples=num_samples)
+        self.check_data(x)
+        log_p, elbo = self.run(step, x, batch_size=batch_size)
+        return dict(elbo=elbo, log_likelihood=log_p, kl_divergence=log_p - elbo)
+
+    def log_likelihood(
+        self,
+        x,
+        *,
+        num_samples: int = 5000,
+        chunk_size: int = 100,
+        batch_size: int = 100,
+    ) -> np.ndarray:
+        """Importance-weighted lower bound of each `log p(x)`, in nats.
+
+        `log (1/K) sum_k p(x|z_k) p(z_k) / q(z_k|x)` with `z_k ~ q(z|x)`. It
+        is the ELBO for `K = 1`, does not decrease with `K` in expectation
+        and converges to `log p(x)`.
+
+        Args:
+            num_samples: Integer. The number `K` of draws.
+            chunk_size: Integer. How many draws are held at a time.
+
+        Reference:
+
+        - [Burda et al., 2016](https://arxiv.org/abs/1509.00519)
+        """
+
+        def step(x):
+            starts = range(0, num_samples, chunk_size)
+            chunks = [min(chunk_size, num_samples - start) for start in starts]
+            bounds = (self.bound(Batch(x), draws) for draws in chunks)
+            totals = [ops.logsumexp(b.log_weights, axis=0) for b in bounds]
+            return ops.stack(totals, axis=-1)
+
+        check_positive(num_samples=num_samples, chunk_size=chunk_size)
+        self.check_data(x)
+        totals = self.run(step, x, batch_size=batch_size)
+        total = np.logaddexp.reduce(totals.astype("float64"), axis=-1)
+        return total - np.log(num_samples)
+
+    def anomaly_score(
+        self, x, *, num_samples: int = 10, batch_size: int = 256
+    ) -> np.ndarray:
+        """The negative ELBO of each example; higher is more anomalous."""
+        parts = self.elbo(x, num_samples=num_samples, batch_size=batch_size)
+        return -parts["elbo"]
+
+    def signatures(self):
+        def parameters(x):
+            q = self.posterior(x)
+            return q.mean, q.log_variance
+
+        x, names = {"x": self.examples_spec()}, ("mean", "log_variance")
+        posterior = Signature(parameters, x, names)
+        return {**super().signatures(), "posterior": posterior}
+
+
+def outputs_of(network, z, shape, training=False) -> list:
+    """Outputs of `shape`, in float32, for vectors `z` with any leading axes."""
+    flat = ops.reshape(z, (-1, z.shape[-1]))
+    outputs = keras.tree.flatten(network(flat, training=training))
+    shape = (*ops.shape(z)[:-1], *shape)
+    return [ops.reshape(at_least_float32(y), shape) for y in outputs]

@@ -1,0 +1,1 @@
+"""Architectures that more than one model builds, as functions."""

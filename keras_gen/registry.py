@@ -1,0 +1,62 @@
+"""All systems of the package, one row each.
+
+README's table, `card`, the recipes, the tests and the command line are made
+from these rows or checked against them.
+"""
+
+import dataclasses
+import importlib
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """One row of the registry.
+
+    Attributes:
+        name: String. The name in files, recipes and exports.
+        class_name: String. Its class.
+        module: String. The module of the class, inside `keras_gen.models`.
+        paper: String. Authors and year.
+        url: String. Where the paper is.
+        family: String. `"autoencoder"`, `"vae"` or `"gan"`.
+        data: String. What `fit` takes.
+        variants: Tuple. Further classes of the module.
+    """
+
+    name: str
+    class_name: str
+    module: str
+    paper: str
+    url: str
+    family: str
+    data: str
+    variants: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of all classes, the system's own first."""
+        return (self.class_name, *self.variants)
+
+    def load(self, class_name: str | None = None) -> type:
+        """Imports a class of the system, by default its own."""
+        module = importlib.import_module(f"keras_gen.models.{self.module}")
+        return getattr(module, class_name or self.class_name)
+
+
+# fmt: off
+SYSTEMS = (
+    System("ae", "AE", "autoencoders.ae", "Hinton and Salakhutdinov, 2006", "https://doi.org/10.1126/science.1127647", "autoencoder", "image", ("RBM",)),
+    System("dae", "DAE", "autoencoders.dae", "Vincent et al., 2008", "https://doi.org/10.1145/1390156.1390294", "autoencoder", "image", ("StackedDAE",)),
+    System("sae", "SAE", "autoencoders.sae", "Ng, 2011", "https://web.stanford.edu/class/cs294a/sparseAutoencoder.pdf", "autoencoder", "image", ("KSparseAE",)),
+    System("cae", "CAE", "autoencoders.cae", "Rifai et al., 2011", "https://icml.cc/2011/papers/455_icmlpaper.pdf", "autoencoder", "image", ("StackedCAE",)),
+    System("aae", "AAE", "autoencoders.aae", "Makhzani et al., 2015", "https://arxiv.org/abs/1511.05644", "autoencoder", "image (label)", ("LabelPriorAAE", "SupervisedAAE", "SemiSupervisedAAE", "ClusteringAAE", "DimReductionAAE")),
+    System("dc_ign", "DCIGN", "vaes.dc_ign", "Kulkarni et al., 2015", "https://arxiv.org/abs/1503.03167", "autoencoder", "images of one varying factor"),
+    System("vae", "VAE", "vaes.vae", "Kingma and Welling, 2014", "https://arxiv.org/abs/1312.6114", "vae", "image"),
+    System("ladder_vae", "LadderVAE", "vaes.ladder_vae", "Sonderby et al., 2016", "https://arxiv.org/abs/1602.02282", "vae", "image"),
+    System("dcgan", "DCGAN", "gans.dcgan", "Radford et al., 2016", "https://arxiv.org/abs/1511.06434", "gan", "image"),
+    System("wgan_gp", "WGANGP", "gans.wgan_gp", "Gulrajani et al., 2017", "https://arxiv.org/abs/1704.00028", "gan", "image (label)"),
+)
+# fmt: on
+
+BY_NAME = {system.name: system for system in SYSTEMS}
+BY_CLASS = {name: system for system in SYSTEMS for name in system.classes}

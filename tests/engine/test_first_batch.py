@@ -1,0 +1,135 @@
+"""Pipelines are checked as arrays are, by their first batch."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_gen.engine import Batch, Examples, Labels
+from tests.engine.toys import Solo, compiled, dense
+
+RNG = np.random.default_rng(0)
+X = RNG.uniform(-1.0, 1.0, (12, 2)).astype("float32")
+Y = RNG.integers(0, 3, 12)
+
+
+class Declared(Solo):
+    def __init__(self):
+        super().__init__(network=dense())
+        self.seen = []
+
+    def data_spec(self):
+        return Batch(Examples((2,), value_range=(-1.0, 1.0)), Labels(3))
+
+    def training_step(self, batch):
+        self.minimize("model", lambda: ops.mean(self.network(batch.x)))
+        self.log(extra=ops.sum(batch.x))
+
+    def evaluation_step(self, batch):
+        self.log(loss=ops.mean(batch.x))
+
+
+def batches(x, y, size=4):
+    return [(x[i : i + size], y[i : i + size]) for i in range(0, len(x), size)]
+
+
+class Sequence(keras.utils.PyDataset):
+    def __init__(self, x, y):
+        super().__init__()
+        self.parts = batches(x, y)
+
+    def __len__(self):
+        return len(self.parts)
+
+    def __getitem__(self, index):
+        return self.parts[index]
+
+
+def as_tensorflow(x, y):
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensor_slices((x, y)).batch(4)
+
+
+def as_loader(x, y):
+    import torch
+
+    data = torch.utils.data.TensorDataset(
+        torch.as_tensor(x), torch.as_tensor(y)
+    )
+    return torch.utils.data.DataLoader(data, batch_size=4)
+
+
+def as_generator(x, y):
+    yield from batches(x, y)
+
+
+SOURCES = {
+    "arrays": lambda x, y: (x, y),
+    "tf.data": as_tensorflow,
+    "DataLoader": as_loader,
+    "PyDataset": Sequence,
+    "generator": as_generator,
+}
+needs_all = pytest.mark.parametrize("kind", SOURCES)
+
+
+def fit(model, kind, x, y, **options):
+    source = SOURCES[kind](x, y)
+    arguments = source if kind == "arrays" else (source,)
+    options = {"batch_size": 4} if kind == "arrays" else {}
+    return model.fit(*arguments, verbose=0, shuffle=False, **options).history
+
+
+@pytest.fixture(scope="module")
+def model():
+    return compiled(Declared())
+
+
+@needs_all
+def test_good_data_are_read_once_and_whole(kind, model):
+    steps = int(model.steps_seen)
+    history = fit(model, kind, X, Y)
+    expected = np.mean([part.sum() for part, _ in batches(X, Y)])
+    np.testing.assert_allclose(history["extra"], [expected], rtol=1e-4)
+    assert int(model.steps_seen) == steps + 3
+
+
+@needs_all
+@pytest.mark.parametrize(
+    "x, y, words",
+    [
+        (100.0 * X, Y, "values from -1 to 1"),
+        (X * np.nan, Y, "finite"),
+        (X, Y + 5, "labels from"),
+        (X, np.eye(3)[Y], "argmax"),
+        (np.concatenate([X, X], 1), Y, r"input_shape=\(4,\)"),
+    ],
+    ids=["range", "finite", "labels", "one-hot", "shape"],
+)
+def test_bad_data_are_refused_by_the_first_batch(kind, x, y, words, model):
+    with pytest.raises(ValueError, match=words):
+        fit(model, kind, x, y)
+
+
+@pytest.mark.parametrize("kind", ["arrays", "tf.data", "PyDataset"])
+def test_held_out_data_are_checked_too(kind, model):
+    good, bad = SOURCES[kind](X, Y), SOURCES[kind](9.0 * X, Y)
+    with pytest.raises(ValueError, match="values from -1 to 1"):
+        model.fit(X, Y, validation_data=bad, batch_size=4, verbose=0, epochs=1)
+    evaluated = bad if kind == "arrays" else (bad,)
+    with pytest.raises(ValueError, match="values from -1 to 1"):
+        model.evaluate(*evaluated, verbose=0)
+    history = model.fit(
+        X, Y, validation_data=good, batch_size=4, verbose=0
+    ).history
+    np.testing.assert_allclose(
+        history["val_loss"], [X.mean()], rtol=1e-4, atol=1e-6
+    )
+
+
+def test_a_loader_of_the_user_is_left_alone(model):
+    loader = as_loader(X, Y)
+    kind = type(loader)
+    model.fit(loader, verbose=0)
+    assert type(loader) is kind and not hasattr(loader, "checked")

@@ -1,0 +1,1 @@
+from tests.quick_compilation import quick_compilation  # noqa: F401

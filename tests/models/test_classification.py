@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+import scipy.special
+from keras import ops
+
+from keras_gen.engine import Batch, Examples, GenerativeModel, Labels
+from keras_gen.models.classification import Classifier
+from tests.numerics import array, tensor
+
+WEIGHTS = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+X = np.random.default_rng(1).normal(size=(6, 4)).astype("float32")
+LABELS = np.array([0, -1, 2, 1, -1, 0], "int32")
+
+
+class Linear(Classifier, GenerativeModel):
+    """Logits of known weights."""
+
+    num_classes = 3
+    logged = ("accuracy",)
+    # The engine's own `log` needs a compiled model.
+    logs = None
+
+    def data_spec(self):
+        return Batch(Examples((4,)), Labels(3, missing="allowed"))
+
+    def logits_step(self, x):
+        return ops.matmul(x, WEIGHTS)
+
+    def log(self, **values):
+        self.logs = {k: float(array(v)) for k, v in values.items()}
+
+
+def test_probabilities_are_the_softmax():
+    model = Linear()
+    expected = scipy.special.softmax(X @ WEIGHTS, axis=-1)
+    for size in (4, 256):
+        found = model.class_probabilities(X, batch_size=size)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+        np.testing.assert_array_equal(
+            model.classify(X, batch_size=size), expected.argmax(-1)
+        )
+    signature = model.classify_signature()
+    assert signature.outputs == ("probabilities",)
+    assert signature.inputs == {"x": Examples((4,))}
+    found = array(signature.fn(tensor(X)))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_the_loss_is_that_of_the_labeled_examples_and_logs_accuracy():
+    model, labeled = Linear(), LABELS >= 0
+    logits = X @ WEIGHTS
+    loss = model.classification_loss(
+        ops.convert_to_tensor(LABELS), tensor(logits)
+    )
+    log_p = scipy.special.log_softmax(logits, axis=-1)
+    expected = -log_p[range(6), LABELS][labeled].mean()
+    assert float(array(loss)) == pytest.approx(expected, rel=1e-5)
+    accuracy = (logits.argmax(-1) == LABELS)[labeled].mean()
+    assert 0.0 < accuracy < 1.0
+    assert model.logs == {"accuracy": pytest.approx(accuracy)}
+
+
+def test_logits_are_the_models_to_define():
+    with pytest.raises(NotImplementedError, match="needs `logits_step`"):
+        Classifier().logits_step(X)
