@@ -55,6 +55,7 @@ SYSTEMS = (
     System("ladder_vae", "LadderVAE", "vaes.ladder_vae", "Sonderby et al., 2016", "https://arxiv.org/abs/1602.02282", "vae", "image"),
     System("dcgan", "DCGAN", "gans.dcgan", "Radford et al., 2016", "https://arxiv.org/abs/1511.06434", "gan", "image"),
     System("wgan_gp", "WGANGP", "gans.wgan_gp", "Gulrajani et al., 2017", "https://arxiv.org/abs/1704.00028", "gan", "image (label)"),
+    System("lsgan", "LSGAN", "gans.lsgan", "Mao et al., 2017", "https://arxiv.org/abs/1611.04076", "gan", "image (label)"),
 )
 # fmt: on
 

@@ -1,0 +1,5 @@
+"""The least squares generative adversarial network."""
+
+from keras_gen.models.gans.lsgan.lsgan import LSGAN
+
+__all__ = ["LSGAN"]

@@ -1,0 +1,173 @@
+"""The networks of the experiments of "Least Squares GANs".
+
+Widths, biases and initial weights are those of the official code.
+"""
+
+import math
+
+import keras
+from keras import layers, ops
+
+from keras_gen.layers import BatchNormalization
+from keras_gen.networks.architectures import Architecture
+
+# Of the labels' linear map: 4 times the width, 256 in the paper.
+LABEL_FACTOR = 4
+
+
+def dense(units, **options):
+    return layers.Dense(units, kernel_initializer=_normal(), **options)
+
+
+def convolve(filters):
+    truncated = keras.initializers.TruncatedNormal(stddev=0.02)
+    return layers.Conv2D(
+        filters, 5, strides=2, padding="same", kernel_initializer=truncated
+    )
+
+
+def deconvolve(filters, kernel_size, strides):
+    return layers.Conv2DTranspose(
+        filters,
+        kernel_size,
+        strides=strides,
+        padding="same",
+        kernel_initializer=_normal(),
+    )
+
+
+def _normal():
+    return keras.initializers.RandomNormal(stddev=0.02)
+
+
+def relu(x):
+    return layers.ReLU()(BatchNormalization()(x))
+
+
+def leaky_relu(x):
+    return layers.LeakyReLU(0.2)(BatchNormalization()(x))
+
+
+def scene_generator(shape, latent_dim, width):
+    """112x112: pairs of transposed convolutions of strides 2 and 1."""
+    smallest = (*divided(shape, 16), 4 * width)
+    z = keras.Input((latent_dim,))
+    x = layers.Reshape(smallest)(relu(dense(math.prod(smallest))(z)))
+    for factor, strides in ((4, 2), (4, 1), (4, 2), (4, 1), (2, 2), (1, 2)):
+        x = relu(deconvolve(factor * width, 3, strides)(x))
+    x = deconvolve(shape[-1], 3, 1)(x)
+    images = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(z, images, name="generator")
+
+
+def scene_discriminator(shape, width):
+    """112x112: four strided convolutions."""
+    x = images = keras.Input(shape)
+    for factor in (1, 2, 4, 8):
+        x = convolve(factor * width)(x)
+        x = leaky_relu(x) if factor > 1 else layers.LeakyReLU(0.2)(x)
+    scores = dense(1, dtype="float32")(layers.Flatten()(x))
+    return keras.Model(images, scores, name="discriminator")
+
+
+def divided(shape, divisor):
+    """The sides of the smallest feature maps."""
+    if shape[0] % divisor or shape[1] % divisor:
+        raise ValueError(
+            f"`input_shape` must have sides that {divisor} divides. Received: "
+            f"input_shape={shape}. Resize the images, or pass networks of your "
+            "own."
+        )
+    return shape[0] // divisor, shape[1] // divisor
+
+
+def label_input(num_classes, width):
+    """Labels, and the linear map of their one-hot vectors."""
+    labels = keras.Input((), dtype="int32")
+    one_hot = ops.one_hot(labels, num_classes)
+    return labels, dense(LABEL_FACTOR * width)(one_hot)
+
+
+def character_generator(shape, latent_dim, width, num_classes=None):
+    """28x28: two transposed convolutions."""
+    smallest = (*divided(shape, 4), 2 * width)
+    inputs = x = keras.Input((latent_dim,))
+    if num_classes:
+        labels, embedded = label_input(num_classes, width)
+        inputs, x = [x, labels], layers.Concatenate()([x, embedded])
+    x = layers.Reshape(smallest)(relu(dense(math.prod(smallest))(x)))
+    x = relu(deconvolve(2 * width, 5, 2)(x))
+    x = deconvolve(shape[-1], 5, 2)(x)
+    images = layers.Activation("sigmoid", dtype="float32")(x)
+    return keras.Model(inputs, images, name="generator")
+
+
+def character_discriminator(shape, width, num_classes=None):
+    """28x28: two strided convolutions and a hidden layer.
+
+    The labels' linear map is concatenated to the input of each layer but the
+    first, and widens the first two.
+    """
+    inputs = x = keras.Input(shape)
+    wider, embedded = 0, None
+    if num_classes:
+        labels, embedded = label_input(num_classes, width)
+        inputs, wider = [x, labels], LABEL_FACTOR * width
+
+    def with_labels(x):
+        if embedded is None:
+            return x
+        if len(x.shape) == 2:
+            return layers.Concatenate()([x, embedded])
+        maps = layers.Reshape((1, 1, wider))(embedded)
+        maps = layers.UpSampling2D(x.shape[1:3])(maps)
+        return layers.Concatenate()([x, maps])
+
+    x = layers.LeakyReLU(0.2)(convolve(shape[-1] + wider)(x))
+    x = leaky_relu(convolve(width + wider)(with_labels(x)))
+    x = leaky_relu(dense(16 * width)(with_labels(layers.Flatten()(x))))
+    scores = dense(1, dtype="float32")(with_labels(x))
+    return keras.Model(inputs, scores, name="discriminator")
+
+
+def mlp_generator(shape, latent_dim, width):
+    """Points: two hidden layers of tanh units."""
+    return _mlp(latent_dim, shape[0], width, "generator")
+
+
+def mlp_discriminator(shape, width):
+    """Points: two hidden layers of tanh units."""
+    return _mlp(shape[0], 1, width, "discriminator")
+
+
+def _mlp(inputs_dim, outputs_dim, width, name):
+    x = inputs = keras.Input((inputs_dim,))
+    for units in (width, width):
+        x = _orthogonal(units, activation="tanh")(x)
+    outputs = _orthogonal(outputs_dim, dtype="float32")(x)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _orthogonal(units, **options):
+    orthogonal = keras.initializers.Orthogonal(gain=1.4)
+    return layers.Dense(units, kernel_initializer=orthogonal, **options)
+
+
+ARCHITECTURES = {
+    "scenes": Architecture(
+        64,
+        (None, None, None),
+        (-1.0, 1.0),
+        scene_generator,
+        scene_discriminator,
+    ),
+    "characters": Architecture(
+        64,
+        (None, None, None),
+        (0.0, 1.0),
+        character_generator,
+        character_discriminator,
+        conditional=True,
+    ),
+    "mlp": Architecture(128, (None,), None, mlp_generator, mlp_discriminator),
+}

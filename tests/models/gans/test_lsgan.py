@@ -1,0 +1,449 @@
+"""The least squares GAN: its divergences, its losses, its networks."""
+
+import inspect
+
+import keras
+import numpy as np
+import pytest
+import scipy.special
+
+from keras_gen import LSGAN
+from keras_gen.engine import Batch
+from keras_gen.layers import BatchNormalization
+from keras_gen.losses.adversarial import least_squares
+from keras_gen.models.gans.lsgan.networks import (
+    ARCHITECTURES,
+    character_discriminator,
+    character_generator,
+    scene_discriminator,
+    scene_generator,
+)
+from tests.contract.case import Case
+from tests.numerics import array, loss_and_gradients, randomize, tensor
+
+CONTRACT = {
+    "lsgan": Case(
+        input_shape=(4, 4, 1),
+        architecture="characters",
+        width=2,
+        latent_dim=3,
+        num_classes=3,
+        wrong=(
+            ({"architecture": "vgg"}, ("architecture='vgg'", "'scenes'")),
+            ({"coding": "one_hot"}, ("coding='one_hot'", "'zero_one'")),
+            ({"input_shape": (10, 8, 1)}, ("(10, 8, 1)", "4 divides")),
+            ({"architecture": "mlp"}, ("input_shape=(4, 4, 1)", "(None,)")),
+            (
+                {"architecture": "scenes", "input_shape": (16, 16, 1)},
+                ("num_classes=3", "['characters']"),
+            ),
+        ),
+    ),
+    "lsgan-mlp": Case(
+        input_shape=(2,), architecture="mlp", width=4, latent_dim=3
+    ),
+}
+# Two probability tables, and codes with b - c = 1 and b - a = 2.
+P, Q = np.array([0.5, 0.3, 0.2]), np.array([0.2, 0.2, 0.6])
+A, B, C = -1.0, 1.0, 0.0
+
+
+def tiny(**arguments):
+    arguments = {"width": 4, "latent_dim": 3, "seed": 0, **arguments}
+    return LSGAN((2,), "mlp", **arguments)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny(coding=(-0.7, 1.3, 0.4))
+
+
+def points(n=6, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 2)).astype("float32")
+
+
+# ---- The objective ----------------------------------------------------------
+
+
+def test_the_loss_by_hand():
+    """The factor 1/2 and the mean."""
+    assert float(least_squares(tensor([3.0, -1.0]), 1.0)) == 2.0
+    assert float(least_squares(tensor([[1.0], [2.0]]), 0.0)) == 1.25
+
+
+def test_half_precision_scores_are_squared_in_float32():
+    scores = keras.ops.cast(tensor([300.0]), "float16")
+    assert float(least_squares(scores, 0.0)) == 45_000.0
+
+
+def expected_losses(d):
+    """The losses under the tables, of the outputs `d` of a discriminator."""
+    real, fake, wanted = (
+        np.array([float(least_squares(tensor([v]), code)) for v in d])
+        for code in (B, A, C)
+    )
+    return P @ real + Q @ fake, Q @ wanted, P @ wanted
+
+
+def test_the_best_discriminator_is_the_papers():
+    """`D* = (b p + a q) / (p + q)`: every other has a larger loss."""
+    best = (B * P + A * Q) / (P + Q)
+    least = expected_losses(best)[0]
+    for step in (*np.eye(3), -np.ones(3)):
+        assert expected_losses(best + 1e-2 * step)[0] > least
+        assert expected_losses(best - 1e-2 * step)[0] > least
+
+
+def test_the_generator_minimizes_the_pearson_divergence():
+    """Twice its loss, with that of the real data that the paper adds, is
+    `chi^2(p + q || 2 q) = sum (p - q)^2 / (p + q)`."""
+    best = (B * P + A * Q) / (P + Q)
+    _, fake, real = expected_losses(best)
+    pearson = np.sum((P - Q) ** 2 / (P + Q))
+    np.testing.assert_allclose(pearson, 0.348571, atol=1e-6)
+    np.testing.assert_allclose(2 * (fake + real), pearson, rtol=1e-6)
+
+
+def test_where_the_tables_agree_nobody_knows():
+    """`D* = (a + b) / 2`: for the codes 0 and 1 the loss is 1/4."""
+    half = tensor([0.5, 0.5])
+    loss = least_squares(half, 1.0) + least_squares(half, 0.0)
+    assert float(loss) == 0.25
+
+
+def test_codings_are_the_papers():
+    for coding, codes in {
+        "zero_one": (0.0, 1.0, 1.0),
+        "pearson": (-1.0, 1.0, 0.0),
+        (0.1, 0.9, 0.8): (0.1, 0.9, 0.8),
+    }.items():
+        model = tiny(coding=coding)
+        found = (model.fake_code, model.real_code, model.wanted_code)
+        assert found == codes
+    assert inspect.signature(LSGAN).parameters["coding"].default == "zero_one"
+
+
+def mlp(network, x):
+    """The networks of points, in NumPy."""
+    *hidden, last = [
+        layer.get_weights() for layer in network.layers if layer.weights
+    ]
+    for kernel, bias in hidden:
+        x = np.tanh(x @ kernel + bias)
+    return x @ last[0] + last[1]
+
+
+@pytest.mark.parametrize("player", ["discriminator", "generator"])
+def test_losses_against_numpy(player, model, monkeypatch):
+    """With codes that are all different."""
+    z = np.random.default_rng(1).normal(size=(6, 3)).astype("float32")
+    monkeypatch.setattr(model, "draw_latents", lambda n, seed=None: tensor(z))
+    x = points()
+    real = mlp(model.discriminator, x)
+    fake = mlp(model.discriminator, mlp(model.generator, z))
+    expected = {
+        "discriminator": 0.5 * np.mean((real - 1.3) ** 2)
+        + 0.5 * np.mean((fake + 0.7) ** 2),
+        "generator": 0.5 * np.mean((fake - 0.4) ** 2),
+    }
+    loss, gradients = loss_and_gradients(
+        lambda: model.player_loss(player, Batch(tensor(x)), training=True),
+        model.trainable_variables,
+    )
+    np.testing.assert_allclose(loss, expected[player], rtol=1e-5)
+    # Neither loss teaches the other player, and no output saturates.
+    own = {id(v) for v in model.player_variables(player)}
+    for variable, gradient in zip(
+        model.trainable_variables, gradients, strict=True
+    ):
+        if player == "discriminator":
+            assert np.any(gradient) == (id(variable) in own), variable.path
+
+
+def test_outputs_are_linear(model):
+    """No sigmoid: scores leave [0, 1]."""
+    scores = model.discriminate(100.0 * points())
+    np.testing.assert_allclose(
+        scores, mlp(model.discriminator, 100.0 * points())[:, 0], rtol=1e-4
+    )
+    assert scores.max() > 1.0 or scores.min() < 0.0
+
+
+def test_batches_are_normalized_in_training_alone():
+    model = LSGAN((8, 8, 1), "characters", width=2, latent_dim=3, seed=0)
+    x = tensor(np.random.default_rng(0).uniform(size=(4, 8, 8, 1)))
+    for options, training in (({}, False), ({"training": True}, True)):
+        state = model.get_weights()
+        found = array(model.discriminate_step(x, **options))
+        model.set_weights(state)
+        expected = array(model.discriminator(x, training=training))[:, 0]
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+        other = array(model.discriminator(x, training=not training))[:, 0]
+        assert np.abs(found - other).max() > 1e-5
+
+
+# ---- Labels -----------------------------------------------------------------
+
+
+def test_both_networks_are_given_the_labels_of_the_batch(monkeypatch):
+    model = LSGAN(
+        (8, 8, 1), "characters", width=2, latent_dim=3, num_classes=3, seed=0
+    )
+    seen = []
+    generate, discriminate = model.generate_step, model.discriminate_step
+    monkeypatch.setattr(
+        model,
+        "generate_step",
+        lambda z, y, training: (seen.append(y), generate(z, y, training))[1],
+    )
+    monkeypatch.setattr(
+        model,
+        "discriminate_step",
+        lambda x, y, training: (
+            seen.append(y),
+            discriminate(x, y, training),
+        )[1],
+    )
+    rng = np.random.default_rng(0)
+    x = tensor(rng.uniform(size=(4, 8, 8, 1)))
+    y = tensor(np.array([2, 0, 1, 1], "int32"))
+    for player in model.players:
+        model.player_loss(player, Batch(x, y), training=True)
+    assert len(seen) == 5
+    for labels in seen:
+        np.testing.assert_array_equal(array(labels), [2, 0, 1, 1])
+
+
+def test_a_discriminator_of_labels_must_be_given_them():
+    model = LSGAN(
+        (8, 8, 1), "characters", width=2, latent_dim=3, num_classes=3, seed=0
+    )
+    x = np.zeros((2, 8, 8, 1), "float32")
+    assert model.discriminate(x, labels=1).shape == (2,)
+    with pytest.raises(ValueError, match="`labels` of LSGAN must be given"):
+        model.discriminate(x)
+
+
+# ---- The networks -----------------------------------------------------------
+
+
+def test_defaults_are_the_papers():
+    defaults = {
+        name: parameter.default
+        for name, parameter in inspect.signature(LSGAN).parameters.items()
+    }
+    assert defaults["input_shape"] == (112, 112, 3)
+    assert defaults["architecture"] == "scenes"
+    assert (defaults["latent_dim"], defaults["prior"]) == (1024, "uniform")
+    rates = {
+        "scenes": (1e-3, 1e-3),
+        "characters": (2e-4, 2e-4),
+        "mlp": (1e-4, 1e-3),
+    }
+    model = tiny()
+    for architecture, expected in rates.items():
+        model.architecture = architecture
+        adams = model.default_optimizers()
+        for player, rate in zip(model.players, expected, strict=True):
+            assert float(adams[player].learning_rate) == pytest.approx(rate)
+            assert (adams[player].beta_1, adams[player].beta_2) == (0.5, 0.999)
+            assert adams[player].epsilon == 1e-8
+
+
+def test_presets():
+    assert LSGAN.presets == {
+        "paper": {},
+        "characters": {
+            "input_shape": (28, 28, 1),
+            "architecture": "characters",
+        },
+        "ring": {
+            "input_shape": (2,),
+            "architecture": "mlp",
+            "latent_dim": 256,
+            "prior": "normal",
+        },
+        "small": {
+            "architecture": "characters",
+            "width": 32,
+            "latent_dim": 64,
+            "ema_decay": 0.999,
+        },
+        "smoke": {"architecture": "characters", "width": 4, "latent_dim": 16},
+    }
+
+
+def trained_count(network):
+    return sum(np.prod(v.shape) for v in network.trainable_variables)
+
+
+def convolution(size, inputs, outputs):
+    return size * size * inputs * outputs + outputs
+
+
+@pytest.fixture
+def unmade(monkeypatch):
+    """Weights of paper size are zeros: only their shapes are looked at."""
+    for name in ("RandomNormal", "TruncatedNormal"):
+        monkeypatch.setattr(
+            keras.initializers,
+            name,
+            lambda **options: keras.initializers.Zeros(),
+        )
+
+
+def test_scenes_have_the_published_layers(unmade):
+    generator = scene_generator((112, 112, 3), 1024, 64)
+    hidden = [256, 256, 256, 256, 128, 64]
+    expected = 1024 * 7 * 7 * 256 + 3 * 7 * 7 * 256
+    for inputs, outputs in zip([256, *hidden], hidden, strict=False):
+        expected += convolution(3, inputs, outputs) + 2 * outputs
+    expected += convolution(3, 64, 3)
+    assert trained_count(generator) == expected
+    sizes = [
+        layer.output.shape[1]
+        for layer in generator.layers
+        if isinstance(layer, keras.layers.Conv2DTranspose)
+    ]
+    assert sizes == [14, 14, 28, 28, 56, 112, 112]
+
+    discriminator = scene_discriminator((112, 112, 3), 64)
+    expected = convolution(5, 3, 64) + 7 * 7 * 512 + 1
+    for inputs, outputs in ((64, 128), (128, 256), (256, 512)):
+        expected += convolution(5, inputs, outputs) + 2 * outputs
+    assert trained_count(discriminator) == expected
+
+
+def test_characters_have_the_published_layers(unmade):
+    generator = character_generator((28, 28, 1), 1024, 64, 3740)
+    label = 3740 * 256 + 256
+    expected = label + (1024 + 256) * 6272 + 3 * 6272
+    expected += convolution(5, 128, 128) + 2 * 128 + convolution(5, 128, 1)
+    assert trained_count(generator) == expected
+
+    discriminator = character_discriminator((28, 28, 1), 64, 3740)
+    expected = label + convolution(5, 1, 257)
+    expected += convolution(5, 257 + 256, 320) + 2 * 320
+    expected += (7 * 7 * 320 + 256) * 1024 + 3 * 1024 + (1024 + 256) + 1
+    assert trained_count(discriminator) == expected
+
+
+def test_initial_weights_are_the_official_codes():
+    """Normal, cut at two standard deviations in convolutions; orthogonal
+    with a gain of 1.4 for points."""
+    networks = (
+        scene_generator((16, 16, 1), 4, 2),
+        character_discriminator((8, 8, 1), 2, 3),
+    )
+    kinds = set()
+    for layer in (layer for network in networks for layer in network.layers):
+        initializer = getattr(layer, "kernel_initializer", None)
+        if initializer is None:
+            continue
+        kinds.add((type(layer).__name__, type(initializer).__name__))
+        assert initializer.stddev == 0.02
+        assert not np.any(array(layer.bias))
+    assert kinds == {
+        ("Dense", "RandomNormal"),
+        ("Conv2DTranspose", "RandomNormal"),
+        ("Conv2D", "TruncatedNormal"),
+    }
+    kernel = array(tiny().generator.layers[2].kernel)
+    np.testing.assert_allclose(
+        kernel @ kernel.T, 1.4**2 * np.eye(len(kernel)), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("build", "sizes", "activation", "last"),
+    [
+        (scene_generator, (3, 2), lambda x: np.maximum(x, 0.0), np.tanh),
+        (
+            character_generator,
+            (3, 2),
+            lambda x: np.maximum(x, 0.0),
+            scipy.special.expit,
+        ),
+        (scene_discriminator, (2,), lambda x: np.maximum(x, 0.2 * x), None),
+        (character_discriminator, (2,), lambda x: np.maximum(x, 0.2 * x), None),
+    ],
+)
+def test_networks_by_hand(build, sizes, activation, last):
+    """Weighted layers, a normalization of most, and the activation."""
+    network = build((16, 32, 1), *sizes)
+    randomize(network, 0, 0.3)
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(2, *network.inputs[0].shape[1:])).astype("float32")
+    found = array(network(x))
+    weighted = [layer for layer in network.layers if layer.weights]
+    for layer, following in zip(weighted, [*weighted[1:], None], strict=True):
+        x = array(layer(x.reshape(2, *layer.input.shape[1:])))
+        if following and not isinstance(following, BatchNormalization):
+            x = activation(x)
+    expected = last(x) if last else x
+    assert found.shape == (2, *((16, 32, 1) if last else (1,)))
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(16, 20, 1), (20, 16, 1)])
+def test_each_side_is_halved_four_times(shape):
+    height, width, _ = shape
+    with pytest.raises(ValueError, match=f"16 divides.*{height}, {width}"):
+        scene_generator(shape, 3, 2)
+
+
+def test_widths_are_the_papers():
+    widths = {name: chosen.width for name, chosen in ARCHITECTURES.items()}
+    assert widths == {"scenes": 64, "characters": 64, "mlp": 128}
+
+
+def test_layers_without_labels():
+    """The first convolution keeps its channels, the second has the width."""
+    discriminator = character_discriminator((8, 8, 1), 2)
+    expected = convolution(5, 1, 1) + convolution(5, 1, 2) + 2 * 2
+    expected += 2 * 2 * 2 * 32 + 3 * 32 + 32 + 1
+    assert trained_count(discriminator) == expected
+    generator = character_generator((8, 8, 1), 3, 2)
+    expected = (3 + 3) * 16 + convolution(5, 4, 4) + 8 + convolution(5, 4, 1)
+    assert trained_count(generator) == expected
+
+
+def test_labels_reach_every_layer_but_the_first():
+    """What the second convolution and both dense layers read."""
+    network = character_discriminator((8, 8, 1), 2, 3)
+    rng = np.random.default_rng(0)
+    for variable in network.trainable_variables:
+        variable.assign(rng.normal(0, 0.1, variable.shape))
+    x = tensor(rng.uniform(size=(3, 8, 8, 1)))
+    y = tensor(np.arange(3, dtype="int32"))
+    dense_of_label = next(
+        layer
+        for layer in network.layers
+        if isinstance(layer, keras.layers.Dense)
+    )
+    embedded = array(dense_of_label.kernel) + array(dense_of_label.bias)
+    inputs = [
+        layer.input
+        for layer in network.layers
+        if layer.name.startswith(("conv2d", "dense"))
+        and layer is not dense_of_label
+    ]
+    read = keras.Model(network.inputs, inputs)([x, y], training=False)
+    first, second, hidden, last = (array(part) for part in read)
+    assert first.shape[-1] == 1
+    np.testing.assert_allclose(
+        second[..., -8:],
+        np.broadcast_to(embedded[:, None, None], (3, 4, 4, 8)),
+        rtol=1e-5,
+    )
+    np.testing.assert_allclose(hidden[:, -8:], embedded, rtol=1e-5)
+    np.testing.assert_allclose(last[:, -8:], embedded, rtol=1e-5)
+
+
+def test_ranges_follow_the_architecture():
+    assert tiny().value_range is None
+    small = {"width": 2, "latent_dim": 3}
+    assert LSGAN((16, 16, 1), **small).value_range == (-1.0, 1.0)
+    assert LSGAN((8, 8, 1), "characters", **small).value_range == (0.0, 1.0)
