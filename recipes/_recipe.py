@@ -140,6 +140,15 @@ class Run:
         return self.initial_epoch * self.steps_per_epoch
 
     @property
+    def length(self):
+        """The arguments of `fit` that follow from the options."""
+        return {
+            "steps_per_epoch": self.steps_per_epoch,
+            "epochs": self.epochs,
+            "initial_epoch": self.initial_epoch,
+        }
+
+    @property
     def order(self):
         """The arguments of `data.pipeline` that follow from the options."""
         return {
@@ -229,6 +238,15 @@ class Run:
         name, folder = self.options.dataset, self.options.data_dir
         return metrics.DigitsClassifier.get(
             name, folder, epochs=epochs, verbose=2
+        )
+
+    def sample_quality(self, model):
+        """The scores of samples, if there is a classifier for the data."""
+        if not self.has_digits:
+            return {}
+        test = self.images("test", value_range=model.value_range)
+        return metrics.evaluate_generator(
+            model, test, self.classifier(), num_samples=self.num_samples
         )
 
     def save_filters(self, model, count=100):

@@ -39,9 +39,7 @@ def train(run, model_class, pretrain_epochs, optimizer, layer_optimizer):
     )
     model.fit(
         train.dataset,
-        steps_per_epoch=run.steps_per_epoch,
-        epochs=run.epochs,
-        initial_epoch=run.initial_epoch,
+        **run.length,
         callbacks=run.callbacks(),
     )
     run.save_filters(model.layer_autoencoder(0))

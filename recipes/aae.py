@@ -136,9 +136,7 @@ def main(options):
         )
     model.fit(
         train.dataset,
-        steps_per_epoch=run.steps_per_epoch,
-        epochs=run.epochs,
-        initial_epoch=run.initial_epoch,
+        **run.length,
         callbacks=[
             callbacks.SampleGrid(run.folder / "samples", num=100, columns=10),
             *run.callbacks(),

@@ -60,9 +60,7 @@ def main(options):
     train = data.pipeline(run.load("train"), run.batch_size, **run.order)
     model.fit(
         train.dataset,
-        steps_per_epoch=run.steps_per_epoch,
-        epochs=run.epochs,
-        initial_epoch=run.initial_epoch,
+        **run.length,
         callbacks=[
             callbacks.Reconstructions(
                 run.folder / "reconstructions", test[:30], gif=True

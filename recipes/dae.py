@@ -67,9 +67,7 @@ def main(options):
     ).corrupt(test)
     model.fit(
         train.dataset,
-        steps_per_epoch=run.steps_per_epoch,
-        epochs=run.epochs,
-        initial_epoch=run.initial_epoch,
+        **run.length,
         callbacks=[
             callbacks.Reconstructions(
                 run.folder / "reconstructions", noisy[:30], gif=True

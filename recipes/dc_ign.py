@@ -94,9 +94,7 @@ def main(options):
     images, factors = held_out_heads(run.options.image_size, 2000)
     model.fit(
         batches(run),
-        steps_per_epoch=run.steps_per_epoch,
-        epochs=run.epochs,
-        initial_epoch=run.initial_epoch,
+        **run.length,
         callbacks=[
             callbacks.LatentTraversal(
                 run.folder / "traversals", images[0], dims=range(3), gif=True

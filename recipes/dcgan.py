@@ -11,7 +11,7 @@ import keras
 
 import _recipe as recipe
 import keras_gen
-from keras_gen import callbacks, data, metrics
+from keras_gen import callbacks, data
 
 PRESETS = {
     "smoke": recipe.Preset(epochs=2, steps_per_epoch=20, batch_size=32),
@@ -44,23 +44,13 @@ def main(options):
     )
     model.fit(
         train.dataset,
-        steps_per_epoch=run.steps_per_epoch,
-        epochs=run.epochs,
-        initial_epoch=run.initial_epoch,
+        **run.length,
         callbacks=[
             callbacks.SampleGrid(run.folder / "samples"),
             *run.callbacks(),
         ],
     )
-    report = {}
-    if run.has_digits:
-        report = metrics.evaluate_generator(
-            model,
-            run.images("test", value_range=model.value_range),
-            run.classifier(),
-            num_samples=run.num_samples,
-        )
-    run.finish(model, report)
+    run.finish(model, run.sample_quality(model))
 
 
 if __name__ == "__main__":

@@ -55,9 +55,7 @@ def main(options):
     test = run.images("test")
     model.fit(
         train.dataset,
-        steps_per_epoch=run.steps_per_epoch,
-        epochs=run.epochs,
-        initial_epoch=run.initial_epoch,
+        **run.length,
         callbacks=[
             callbacks.SampleGrid(run.folder / "samples"),
             callbacks.Reconstructions(

@@ -1,7 +1,9 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 
 from keras_gen import data
 
@@ -25,6 +27,61 @@ def test_embedded_data_sets_load(name):
         assert rows[0][feature].shape == spec.shape
     with pytest.raises(ValueError, match="splits all, test.*'validation'"):
         data.load(name, "validation")
+
+
+class SmallPictures(tfds.core.GeneratorBasedBuilder):
+    """A set of TensorFlow Datasets: picture `i` is gray, of brightness `i`."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    def _info(self):
+        image = tfds.features.Image(shape=(6, 4, 1))
+        label = tfds.features.ClassLabel(num_classes=3)
+        features = tfds.features.FeaturesDict({"image": image, "label": label})
+        return tfds.core.DatasetInfo(builder=self, features=features)
+
+    def _split_generators(self, dl_manager):
+        counts = {"train": (0, 40), "test": (100, 10)}
+        return {k: self._generate_examples(*v) for k, v in counts.items()}
+
+    def _generate_examples(self, first, count):
+        for i in range(first, first + count):
+            image = np.full((6, 4, 1), i, "uint8")
+            yield i, {"image": image, "label": i % 3}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    """A folder in which the set is ready."""
+    folder = tmp_path_factory.mktemp("tfds")
+    config = tfds.download.DownloadConfig(try_download_gcs=False)
+    builder = SmallPictures(data_dir=folder)
+    builder.download_and_prepare(download_config=config)
+    return str(folder)
+
+
+def test_prepared_sets_are_used_as_they_are(prepared, monkeypatch):
+    name = "small_pictures"
+    part = data.load(name, "train[10:30]", data_dir=prepared, download=False)
+    rows = list(part.as_numpy_iterator())
+    assert len(rows) == int(part.cardinality()) == 20
+    gray = sorted(int(row["image"].max()) for row in rows)
+    assert len(set(gray)) == 20 and 0 <= gray[0] and gray[-1] < 40
+    assert all(row["label"] == row["image"].max() % 3 for row in rows)
+    monkeypatch.setenv("TFDS_DATA_DIR", prepared)
+    made = data.pipeline(data.load(name, "test"), 10, shuffle=False)
+    x = next(made.dataset.as_numpy_iterator())
+    assert x.shape == (10, 6, 4, 1)
+    levels = np.arange(100, 110) / 255.0
+    np.testing.assert_allclose(np.sort(x[:, 0, 0, 0]), levels, rtol=1e-6)
+
+
+def test_sets_are_resized_and_their_splits_explained(prepared):
+    options = {"data_dir": prepared, "download": False}
+    small = data.load("small_pictures", "test[:5]", image_size=3, **options)
+    assert small.element_spec["image"].shape == (3, 3, 1)
+    with pytest.raises(ValueError, match="train.*Received: .*'validation'"):
+        data.load("small_pictures", "validation", **options)
 
 
 def test_unknown_names_are_explained(tmp_path):

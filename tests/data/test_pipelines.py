@@ -1,6 +1,4 @@
 import itertools
-import os
-import re
 
 import keras
 import numpy as np
@@ -382,25 +380,6 @@ def test_fit_takes_the_batches(features):
     if len(features) == 2:
         # Ten classes: chance would be 0.1.
         assert history["accuracy"][-1] > 0.6
-
-
-def mnist_folder():
-    folder = os.environ.get("TFDS_DATA_DIR", "")
-    return folder if os.path.isdir(os.path.join(folder, "mnist")) else None
-
-
-@pytest.mark.skipif(not mnist_folder(), reason="no MNIST in TFDS_DATA_DIR")
-def test_mnist():
-    mnist = data.load("mnist", "train[:2000]", data_dir=mnist_folder())
-    assert int(mnist.cardinality()) == 2000
-    made = data.pipeline(mnist, 2000, shuffle=False)
-    (x,) = take(made, 1)
-    assert x.shape == (2000, 28, 28, 1)
-    assert x.mean() == pytest.approx(0.1307, abs=0.005)
-    with pytest.raises(ValueError, match=re.escape("'validation'")):
-        data.load("mnist", "validation")
-    small = data.load("mnist", "test[:5]", image_size=14)
-    assert small.element_spec["image"].shape == (14, 14, 1)
 
 
 def test_dequantized_images_keep_their_gray_values(dataset):

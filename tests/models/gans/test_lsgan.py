@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import scipy.special
+from keras import ops
 
 from keras_gen import LSGAN
 from keras_gen.engine import Batch
@@ -18,6 +19,7 @@ from keras_gen.models.gans.lsgan.networks import (
     scene_discriminator,
     scene_generator,
 )
+from keras_gen.networks.mlp import dense_layers
 from tests.contract.case import Case
 from tests.numerics import array, loss_and_gradients, randomize, tensor
 
@@ -70,6 +72,22 @@ def test_the_loss_by_hand():
     """The factor 1/2 and the mean."""
     assert float(least_squares(tensor([3.0, -1.0]), 1.0)) == 2.0
     assert float(least_squares(tensor([[1.0], [2.0]]), 0.0)) == 1.25
+
+
+def test_the_gradient_is_the_distance_and_never_saturates():
+    scores = keras.Variable([-50.0, 0.25, 80.0])
+    _, (gradient,) = loss_and_gradients(
+        lambda: least_squares(ops.convert_to_tensor(scores), 0.5), [scores]
+    )
+    expected = (np.array([-50.0, 0.25, 80.0]) - 0.5) / 3
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6)
+
+
+def test_scores_and_codes_may_be_scaled_and_shifted_together():
+    scores = tensor([0.3, -1.2, 2.0])
+    loss = float(least_squares(scores, 0.4))
+    moved = least_squares(3.0 * scores - 0.7, 3.0 * 0.4 - 0.7)
+    assert float(moved) == pytest.approx(9.0 * loss, rel=1e-5)
 
 
 def test_half_precision_scores_are_squared_in_float32():
@@ -349,7 +367,7 @@ def test_initial_weights_are_the_official_codes():
         ("Conv2DTranspose", "RandomNormal"),
         ("Conv2D", "TruncatedNormal"),
     }
-    kernel = array(tiny().generator.layers[2].kernel)
+    kernel = array(dense_layers(tiny().generator)[1].kernel)
     np.testing.assert_allclose(
         kernel @ kernel.T, 1.4**2 * np.eye(len(kernel)), atol=1e-5
     )

@@ -4,12 +4,15 @@ Widths, biases and initial weights are those of the official code.
 """
 
 import math
+from functools import partial
 
 import keras
 from keras import layers, ops
 
 from keras_gen.layers import BatchNormalization
 from keras_gen.networks.architectures import Architecture
+from keras_gen.networks.conv import strided_conv, transposed_conv
+from keras_gen.networks.mlp import mlp_decoder, mlp_encoder
 
 # Of the labels' linear map: 4 times the width, 256 in the paper.
 LABEL_FACTOR = 4
@@ -21,19 +24,12 @@ def dense(units, **options):
 
 def convolve(filters):
     truncated = keras.initializers.TruncatedNormal(stddev=0.02)
-    return layers.Conv2D(
-        filters, 5, strides=2, padding="same", kernel_initializer=truncated
-    )
+    return strided_conv(filters, 5, kernel_initializer=truncated)
 
 
-def deconvolve(filters, kernel_size, strides):
-    return layers.Conv2DTranspose(
-        filters,
-        kernel_size,
-        strides=strides,
-        padding="same",
-        kernel_initializer=_normal(),
-    )
+def deconvolve(filters, kernel_size, strides=2):
+    options = dict(strides=strides, kernel_initializer=_normal())
+    return transposed_conv(filters, kernel_size, **options)
 
 
 def _normal():
@@ -96,8 +92,8 @@ def character_generator(shape, latent_dim, width, num_classes=None):
         labels, embedded = label_input(num_classes, width)
         inputs, x = [x, labels], layers.Concatenate()([x, embedded])
     x = layers.Reshape(smallest)(relu(dense(math.prod(smallest))(x)))
-    x = relu(deconvolve(2 * width, 5, 2)(x))
-    x = deconvolve(shape[-1], 5, 2)(x)
+    x = relu(deconvolve(2 * width, 5)(x))
+    x = deconvolve(shape[-1], 5)(x)
     images = layers.Activation("sigmoid", dtype="float32")(x)
     return keras.Model(inputs, images, name="generator")
 
@@ -130,27 +126,20 @@ def character_discriminator(shape, width, num_classes=None):
     return keras.Model(inputs, scores, name="discriminator")
 
 
+orthogonal = partial(keras.initializers.Orthogonal, gain=1.4)
+
+
 def mlp_generator(shape, latent_dim, width):
     """Points: two hidden layers of tanh units."""
-    return _mlp(latent_dim, shape[0], width, "generator")
+    ends = ("tanh", None, orthogonal)
+    return mlp_decoder(shape, (width,) * 2, latent_dim, *ends, name="generator")
 
 
 def mlp_discriminator(shape, width):
     """Points: two hidden layers of tanh units."""
-    return _mlp(shape[0], 1, width, "discriminator")
-
-
-def _mlp(inputs_dim, outputs_dim, width, name):
-    x = inputs = keras.Input((inputs_dim,))
-    for units in (width, width):
-        x = _orthogonal(units, activation="tanh")(x)
-    outputs = _orthogonal(outputs_dim, dtype="float32")(x)
-    return keras.Model(inputs, outputs, name=name)
-
-
-def _orthogonal(units, **options):
-    orthogonal = keras.initializers.Orthogonal(gain=1.4)
-    return layers.Dense(units, kernel_initializer=orthogonal, **options)
+    ends = ("tanh", None, orthogonal)
+    head = {"score": 1}
+    return mlp_encoder(shape, (width,) * 2, head, *ends, name="discriminator")
 
 
 ARCHITECTURES = {
