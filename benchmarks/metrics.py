@@ -6,7 +6,7 @@
 `frechet`: two sets of 50,000 vectors of 2,048 features are drawn chunk by
 chunk in float32 and streamed: neither is ever in memory. The sets are normal,
 with the deviations of one half as large again and the means shifted, so that
-the distance is known but for the scatter and the bias of the estimate.
+the distance is known, apart from the variance and the bias of the estimate.
 
 `elbo`: the decomposition of the rate of 10,000 encodings of 10 latents, with
 the aggregate posterior taken over all 10,000. The aggregate is standard

@@ -7,9 +7,9 @@ KERAS_BACKEND=torch python benchmarks/throughput.py --model dcgan
 Both sides train the same networks with the same losses and optimizers on the
 same NumPy array, shuffled, and report the mean losses of an epoch. A round is
 an epoch; the rounds of the two sides alternate, so that whatever else the
-machine does meets both. Compilation is outside the rounds and reported by
-itself. `--check` compares the losses of the two sides instead, from the same
-weights, batches and noise.
+machine does slows both alike. Compilation is outside the rounds and reported
+separately. `--check` compares the losses of the two sides instead, from the
+same weights, batches and noise.
 """
 
 import argparse

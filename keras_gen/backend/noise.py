@@ -1,6 +1,6 @@
 """Random draws for the examples of a batch.
 
-Where several workers share a global batch, each draws the numbers of the
+Where several workers share a global batch, each draws the noise of the
 whole batch from the common seed and keeps its own rows: together they see
 what a single worker would have seen, and no two workers see the same noise.
 """
@@ -25,7 +25,7 @@ def _drawn(draw, shape):
 
 
 def normal(shape, seed, dtype=None):
-    """Standard normal numbers, one row for each example of the batch.
+    """Standard normal noise, one row for each example of the batch.
 
     Args:
         shape: Tuple. The first entry is the size of the batch.
@@ -41,7 +41,7 @@ def normal(shape, seed, dtype=None):
 
 
 def uniform(shape, seed, minval=0.0, maxval=1.0, dtype=None):
-    """Uniform numbers in `[minval, maxval)`, one row for each example.
+    """Uniform noise in `[minval, maxval)`, one row for each example.
 
     Args:
         shape: Tuple. The first entry is the size of the batch.

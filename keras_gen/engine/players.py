@@ -121,7 +121,7 @@ class OptimizerGroup(keras.optimizers.Optimizer):
     def apply(self, grads, trainable_variables=None):
         raise RuntimeError(
             "The players of a game are updated one at a time. Call "
-            "`model.minimize(player, loss_fn)`."
+            "`model.minimize(player, batch)`."
         )
 
     def finalize_variable_values(self, var_list):

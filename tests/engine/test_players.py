@@ -140,7 +140,7 @@ def test_a_group_is_not_applied_as_a_whole():
         group().apply([])
 
 
-def test_group_is_serialised():
+def test_group_is_serialized():
     optimizers = group(name="pair")
     config = keras.saving.serialize_keras_object(optimizers)
     copy = keras.saving.deserialize_keras_object(config)

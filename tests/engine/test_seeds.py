@@ -32,7 +32,7 @@ def test_seeds_differ_by_purpose_and_by_seed():
     assert states(3) == states(3)
 
 
-def test_neighbouring_seeds_share_no_draws():
+def test_neighboring_seeds_share_no_draws():
     """Where a draw's number is added to the seed, 0 and 1 would overlap."""
     draws = []
     for seed in (0, 1):

@@ -95,7 +95,7 @@ def test_state_changed_in_a_gradient_lasts(run_eagerly):
     np.testing.assert_array_equal(drawn(model)[0].shape, (3,))
 
 
-def test_dropout_draws_anew_in_each_update():
+def test_dropout_draws_again_in_each_update():
     network = keras.Sequential(
         [keras.Input((64,)), layers.Dropout(0.5, seed=1), layers.Dense(1)]
     )

@@ -37,7 +37,7 @@ def layer_like(x, **options):
     return layer
 
 
-def normalised(x, mean, variance, gamma=1.0, beta=0.0):
+def normalized(x, mean, variance, gamma=1.0, beta=0.0):
     return (x - mean) / np.sqrt(variance + EPSILON) * gamma + beta
 
 
@@ -50,7 +50,7 @@ def moments(x):
 def test_training_takes_the_moments_of_the_batch(x, axes):
     x = x if axes == 3 else x[:, 0, 0]
     layer = layer_like(x)
-    expected = normalised(x, *moments(x), array(layer.gamma), array(layer.beta))
+    expected = normalized(x, *moments(x), array(layer.gamma), array(layer.beta))
     y = array(layer(x, training=True))
     np.testing.assert_allclose(y, expected, atol=2e-5)
 
@@ -73,7 +73,7 @@ def test_inference_takes_the_moving_statistics_and_leaves_them(x):
     layer = layer_like(x)
     layer.moving_mean.assign(np.arange(5.0))
     layer.moving_variance.assign(np.arange(1.0, 6.0))
-    expected = normalised(
+    expected = normalized(
         x,
         np.arange(5.0),
         np.arange(1.0, 6.0),
@@ -106,7 +106,7 @@ def test_scale_and_offset_can_be_left_out(x, center, scale):
     gamma = array(layer.gamma) if scale else 1.0
     beta = array(layer.beta) if center else 0.0
     y = array(layer(x, training=True))
-    expected = normalised(x, *moments(x), gamma, beta)
+    expected = normalized(x, *moments(x), gamma, beta)
     np.testing.assert_allclose(y, expected, atol=2e-5)
 
 
@@ -122,7 +122,7 @@ def test_second_derivatives_match_finite_differences():
             return ops.sum(tensor(weights) * layer(x, training=True) ** 3)
 
         def reference(x):
-            y = normalised(x, *moments(x), *parameters)
+            y = normalized(x, *moments(x), *parameters)
             return np.sum(weights * y**3)
 
         def penalty(x):
@@ -253,7 +253,7 @@ def test_each_example_has_the_row_of_its_label(x, shape):
     layer.gamma.assign(gamma)
     layer.beta.assign(beta)
     y = array(layer(x, labels.reshape(shape), training=True))
-    expected = normalised(
+    expected = normalized(
         x,
         *moments(x),
         gamma[labels][:, None, None],
