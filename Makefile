@@ -14,8 +14,9 @@ BACKENDS := tensorflow jax torch
 ONCE := $(wildcard $(addprefix tests/,architecture integration \
 	$(addprefix metrics/,samples likelihood disentanglement representations \
 		speech) \
-	$(addprefix data/test_,digits.py factors.py folder.py lit_heads.py \
-		loading.py splits.py sprites.py value_range.py) \
+	$(addprefix data/test_,augmentation.py digits.py factors.py folder.py \
+		lit_heads.py loading.py partial_labels.py pipelines.py splits.py \
+		sprites.py value_range.py zipping.py) \
 	$(addprefix test_,command_line.py cost.py files.py mutation.py readme.py) \
 	engine/test_docstrings.py models/test_conditioning.py))
 SOURCES := $(wildcard keras_gen recipes benchmarks docs tests)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -18,7 +19,14 @@ if importlib.util.find_spec("torch") is not None:
 import keras
 import pytest
 
+from tests.quick_compilation import compile_once, xla_flags
+
 SEED = 1234
+
+# Before the first test is collected: some models are built then.
+os.environ["XLA_FLAGS"] = xla_flags(keras.backend.backend())
+CACHE = tempfile.TemporaryDirectory()
+compile_once(CACHE.name)
 
 
 def start_afresh():

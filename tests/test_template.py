@@ -22,7 +22,6 @@ from tests.contract import (
 from tests.contract.case import Case
 from tests.contract.helpers import fit
 from tests.numerics import array, tensor
-from tests.quick_compilation import quick_compilation  # noqa: F401
 
 PATH = pathlib.Path(__file__).parents[1] / "docs" / "template.py"
 
@@ -79,7 +78,6 @@ def case(request):
         test_building.test_networks_of_other_shapes_are_refused_by_name,
         test_building.test_call_gives_one_result_for_each_example,
         test_compiling.test_compile_arguments_survive_a_round_trip,
-        test_sampling.test_labels_are_for_conditional_models,
         test_saving.test_configuration_makes_the_same_model,
     ],
 )
@@ -95,6 +93,7 @@ def test_it_samples(case):
     model = case.build()
     test_sampling.test_sample_is_an_array_of_finite_examples(case, model)
     test_sampling.test_samples_do_not_depend_on_the_batch_size(model)
+    test_sampling.test_labels_are_for_conditional_models(case, Case.build)
 
 
 def test_losses_are_those_of_the_docstring(case):

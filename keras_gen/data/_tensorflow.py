@@ -11,7 +11,14 @@ import keras
 if keras.config.backend() == "torch":
     import torch  # noqa: F401
 
-import tensorflow as tf
+try:
+    import tensorflow as tf
+except ImportError as error:
+    raise ImportError(
+        "The pipelines of `keras_gen.data` are TensorFlow's, whichever backend "
+        "trains the model, but TensorFlow is not installed. Install it with "
+        "`pip install keras-gen[recipes]`."
+    ) from error
 
 
 def _leave_accelerators_alone():

@@ -17,7 +17,7 @@ from keras_gen.distributions.normal import IsotropicNormal
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
-@dataclasses.dataclass(eq=False, repr=False)
+@dataclasses.dataclass(eq=False)
 class GaussianMixtureRing(SaveableDistribution):
     """A mixture of Gaussians in the plane, like the petals of a flower.
 
@@ -79,7 +79,7 @@ class GaussianMixtureRing(SaveableDistribution):
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
-@dataclasses.dataclass(eq=False, repr=False)
+@dataclasses.dataclass(eq=False)
 class SwissRoll(SaveableDistribution):
     """A spiral in the plane, cut into pieces of equal probability.
 

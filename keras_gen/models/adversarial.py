@@ -37,7 +37,8 @@ class AdversarialModel(ExampleModel):
         discriminator: `keras.Model` from examples (and labels) to logits of
             shape `(batch, 1)`.
 
-    A subclass sets what an `ExampleModel` does, its networks by `network_of`.
+    A subclass sets what an `ExampleModel` does, then its networks by
+    `network_of`; the generator takes latents, and the condition if any.
     `minimize`, `log`, `gradient` and `split` are those of `engine/updates.py`.
 
     A subclass defines:
@@ -70,6 +71,8 @@ class AdversarialModel(ExampleModel):
         self.condition_seed = self.seed_generator("conditions")
 
     def network_of(self, name, given, build, inputs=None, outputs=None):
+        if name == "generator" and inputs is None:
+            inputs = [s.shape for s in self.generator_inputs().values()]
         network = super().network_of(name, given, build, inputs, outputs)
         if name == "generator":
             if given is not None:
@@ -138,6 +141,10 @@ class AdversarialModel(ExampleModel):
             return {"z": Vector(shape[-1], "latent_dim")}
         return {f"z_{i}": Vector(s[-1], "prior") for i, s in enumerate(shape)}
 
+    def generator_inputs(self) -> dict[str, Spec]:
+        """The served inputs: latents, and a condition if there is one."""
+        return {**self.latent_specs(), **self.condition_inputs()}
+
     def as_latents(self, z) -> list[np.ndarray]:
         """Latents as float32 arrays of the shape of the prior, checked."""
         specs = self.latent_specs()
@@ -166,8 +173,7 @@ class AdversarialModel(ExampleModel):
         batch_size: int = 256,
     ) -> np.ndarray:
         """Generates `num_samples` examples from random latents."""
-        # Wrong labels must not move the model's seed.
-        self.conditions_of(labels, num_samples)
+        self.conditions_of(labels, num_samples)  # Wrong ones move no seed.
         z = self.draw_latents(num_samples, seed)
         return self.generate(z, labels=labels, batch_size=batch_size)
 
@@ -212,9 +218,8 @@ class AdversarialModel(ExampleModel):
         return self.run(step, x, *conditions, batch_size=batch_size)
 
     def signatures(self):
-        inputs = {**self.latent_specs(), **self.condition_inputs()}
-        served = Signature(self._generate, inputs, ("samples",))
-        return {"serving_default": served}
+        inputs, outputs = self.generator_inputs(), ("samples",)
+        return {"serving_default": Signature(self._generate, inputs, outputs)}
 
     def served_networks(self):
         return [self.sampler]

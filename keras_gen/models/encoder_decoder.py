@@ -4,7 +4,6 @@ import typing
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_gen.engine import Signature, Vector
 from keras_gen.models.conditioning import ExampleModel, lines_between
@@ -173,6 +172,7 @@ class PriorSampling:
 
     def sample_latents(self, num_samples, labels=None, seed=None):
         """Codes of `num_samples` samples, and the labels to decode them."""
+        self.conditions_of(labels, num_samples)  # Wrong ones move no seed.
         seed = self.prior_seed if seed is None else seed
         return self.prior.sample(num_samples, seed=seed), labels
 
@@ -193,5 +193,4 @@ class PriorSampling:
             Array of `num_samples` examples: the means of `p(x|z)`.
         """
         z, labels = self.sample_latents(num_samples, labels, seed)
-        z = ops.convert_to_numpy(z)
         return self.decode(z, labels=labels, batch_size=batch_size)

@@ -1,7 +1,6 @@
 import keras
 
 from tests.engine.conftest import float64  # noqa: F401
-from tests.quick_compilation import quick_compilation  # noqa: F401
 
 collect_ignore = (
     [] if keras.backend.backend() == "torch" else ["test_torch_compile.py"]

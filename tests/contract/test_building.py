@@ -8,7 +8,7 @@ import pytest
 
 import keras_gen
 from keras_gen.registry import SYSTEMS
-from tests.contract.case import QUICK, all_cases
+from tests.contract.case import QUICK, all_cases, stand_in
 from tests.contract.helpers import arrays, fit, layers_of, rows, trained
 
 
@@ -138,17 +138,21 @@ def test_wrong_argument_is_an_error_that_helps(
 
 
 def test_networks_of_other_shapes_are_refused_by_name(own_case):
-    """Each network with one more component of its output."""
-    from tests.contract.case import stand_in
-
+    """Each network with one more component of its output or its input."""
     for name in own_case.network_names():
         network = stand_in(getattr(own_case.prototype, name))
         (*rest, last) = keras.tree.flatten(network.output)
-        wider = keras.layers.Dense(last.shape[-1] + 1)(last)
-        wrong = keras.Model(network.inputs, [*rest, wider])
-        networks = {**own_case.own_networks(), name: wrong}
-        with pytest.raises(ValueError, match=f"`{name}`|`prior`|`decoder`"):
-            own_case.build(**networks)
+        more_out = keras.layers.Dense(last.shape[-1] + 1)(last)
+        (first, *others) = network.inputs
+        more_in = keras.Input((*first.shape[1:-1], first.shape[-1] + 1))
+        narrowed = more_in[..., 1:]
+        for wrong in (
+            keras.Model(network.inputs, [*rest, more_out]),
+            keras.Model([more_in, *others], network([narrowed, *others])),
+        ):
+            networks = {**own_case.own_networks(), name: wrong}
+            with pytest.raises(ValueError, match=f"`{name}`|`prior`|`decoder`"):
+                own_case.build(**networks)
 
 
 def test_call_gives_one_result_for_each_example(plain_case):
@@ -180,9 +184,9 @@ def test_policy_of_one_model(plain_case):
     } == {"float32"}
 
 
-def test_a_users_subclass_saves_and_loads(plain_case, tmp_path):
+def test_a_users_subclass_saves_and_loads(first_case, tmp_path):
     """With `*args, **kwargs`, and an argument of its own."""
-    parent = plain_case.cls
+    parent = first_case.cls
     name = f"Users{parent.__name__}"
 
     def __init__(self, *args, extra: float = 1.0, **kwargs):
@@ -195,7 +199,7 @@ def test_a_users_subclass_saves_and_loads(plain_case, tmp_path):
     parameters = inspect.signature(subclass).parameters
     assert set(parameters) == {*inspect.signature(parent).parameters, "extra"}
     first = next(iter(parameters))
-    arguments = plain_case.arguments()
+    arguments = first_case.arguments()
     model = subclass(arguments.pop(first), extra=2.5, **arguments)
     model.compile(**QUICK)
     model.save(tmp_path / "model.keras")

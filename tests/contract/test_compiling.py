@@ -66,8 +66,8 @@ def test_default_optimizers_are_fresh(plain_case):
         )
 
 
-def test_one_optimizer_is_copied_for_each_player(plain_case):
-    model = plain_case.build()
+def test_one_optimizer_is_copied_for_each_player(first_case):
+    model = first_case.build()
     given = keras.optimizers.SGD(0.03, momentum=0.5, clipnorm=2.0)
     model.compile(given)
     assert_separate_and_bound(model)
@@ -76,16 +76,16 @@ def test_one_optimizer_is_copied_for_each_player(plain_case):
         assert settings_of(model.optimizer[player]) == settings_of(given)
 
 
-def test_an_optimizer_can_be_named(plain_case):
-    model = plain_case.build()
+def test_an_optimizer_can_be_named(first_case):
+    model = first_case.build()
     model.compile("adam")
     assert_separate_and_bound(model)
     for player in model.players:
         assert isinstance(model.optimizer[player], keras.optimizers.Adam)
 
 
-def test_each_player_can_have_its_own(plain_case):
-    model = plain_case.build()
+def test_each_player_can_have_its_own(first_case):
+    model = first_case.build()
     rates = {
         player: 0.1 / (1 + index) for index, player in enumerate(model.players)
     }
@@ -104,8 +104,8 @@ def test_each_player_can_have_its_own(plain_case):
 
 
 @pytest.mark.parametrize("fault", ["unknown", "missing"])
-def test_wrong_players_are_named(plain_case, fault):
-    model = plain_case.build()
+def test_wrong_players_are_named(first_case, fault):
+    model = first_case.build()
     keys = list(model.players)
     keys = [*keys, "nobody"] if fault == "unknown" else keys[:-1]
     with pytest.raises(ValueError) as error:
@@ -114,18 +114,18 @@ def test_wrong_players_are_named(plain_case, fault):
         assert player in str(error.value)
 
 
-def test_unknown_optimizer_is_an_error(plain_case):
+def test_unknown_optimizer_is_an_error(first_case):
     with pytest.raises(ValueError, match="nonesuch"):
-        plain_case.build().compile("nonesuch")
+        first_case.build().compile("nonesuch")
 
 
-def test_training_needs_compile(plain_case):
+def test_training_needs_compile(first_case):
     with pytest.raises(ValueError, match="compile"):
-        fit(plain_case.build(), plain_case.data())
+        fit(first_case.build(), first_case.data())
 
 
-def test_compile_arguments_survive_a_round_trip(plain_case):
-    model = plain_case.build()
+def test_compile_arguments_survive_a_round_trip(first_case):
+    model = first_case.build()
     model.compile(
         keras.optimizers.SGD(0.25, nesterov=True, momentum=0.5),
         run_eagerly=True,
@@ -133,7 +133,7 @@ def test_compile_arguments_survive_a_round_trip(plain_case):
         auto_scale_loss=False,
     )
     config = model.get_compile_config()
-    twin = plain_case.build()
+    twin = first_case.build()
     twin.compile_from_config(config)
     assert_separate_and_bound(twin)
     assert twin.run_eagerly and not twin.jit_compile

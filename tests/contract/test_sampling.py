@@ -10,11 +10,27 @@ from tests.contract.helpers import (
     assert_finite,
     assert_identical,
 )
+from tests.numerics import run_as_programs
+
+
+@pytest.fixture
+def build(monkeypatch):
+    """Builds a case, with its inference compiled as a whole on JAX."""
+
+    def build(case):
+        model = case.build()
+        run_as_programs(monkeypatch, model)
+        return model
+
+    return build
 
 
 @pytest.fixture(scope="module")
 def model(sampling_case):
-    return sampling_case.build()
+    with pytest.MonkeyPatch.context() as patch:
+        model = sampling_case.build()
+        run_as_programs(patch, model)
+        yield model
 
 
 def test_sample_is_an_array_of_finite_examples(sampling_case, model):
@@ -38,7 +54,7 @@ def test_a_seed_gives_the_same_samples_and_leaves_the_models_alone(model):
     assert not np.allclose(first, other, rtol=0, atol=1e-5)
 
 
-def test_without_a_seed_samples_are_new_each_time(sampling_case, model):
+def test_without_a_seed_samples_are_new_each_time(sampling_case, model, build):
     """And two models of one seed draw the same sequence."""
     before, weights = arrays(model.variables), arrays(model.weights)
     first, second = model.sample(5), model.sample(5)
@@ -49,7 +65,7 @@ def test_without_a_seed_samples_are_new_each_time(sampling_case, model):
         for a, b in zip(before, arrays(model.variables), strict=True)
     )
     assert moved >= 1
-    twin = sampling_case.build()
+    twin = build(sampling_case)
     np.testing.assert_array_equal(first, twin.sample(5))
     np.testing.assert_array_equal(second, twin.sample(5))
 
@@ -63,13 +79,17 @@ def test_samples_do_not_depend_on_the_batch_size(model):
     )
 
 
-def test_labels_are_for_conditional_models(sampling_case):
-    model = sampling_case.build()
+def test_labels_are_for_conditional_models(sampling_case, build):
+    model = build(sampling_case)
     # Conditional batch normalization starts the same for all classes.
     rng = np.random.default_rng(0)
     for variable in model.trainable_variables:
         step = rng.normal(0.0, 0.2, variable.shape).astype("float32")
         variable.assign(variable + step)
+    state = arrays(model.variables)
+    with pytest.raises(ValueError, match="`labels`|4 integers from 0 to"):
+        model.sample(4, labels=99)
+    assert_identical(state, arrays(model.variables))
     try:
         one = model.sample(4, labels=1, seed=0)
     except ValueError as error:
@@ -81,13 +101,11 @@ def test_labels_are_for_conditional_models(sampling_case):
         one, model.sample(4, labels=[1, 1, 1, 1], seed=0)
     )
     assert not np.allclose(one, model.sample(4, labels=0, seed=0))
-    with pytest.raises(ValueError, match="4 integers from 0 to"):
-        model.sample(4, labels=99)
 
 
-def test_lines_between_latents_end_at_them(generating_case):
+def test_lines_between_latents_end_at_them(generating_case, build):
     """Where there are classes, each line has its own."""
-    model = generating_case.build()
+    model = build(generating_case)
     z = np.random.default_rng(0).normal(size=(6, model.latent_dim))
     a, b = z[:3], z[3:]
     lines = model.interpolate_latents(a, b, steps=4)

@@ -50,10 +50,8 @@ def test_augmentations_obey_the_law(augment):
     tf.random.set_seed(2)
     tf.random.get_global_generator().reset_from_seed(5)
     tf.random.get_global_generator().uniform((3,))
-    resumed = take(make(start_step=8), 4)
-    np.testing.assert_array_equal(resumed, whole[8:])
-    shards = [take(make(shard=(i, 2)), 12) for i in range(2)]
-    np.testing.assert_array_equal(np.concatenate(shards, axis=1), whole)
+    shards = [take(make(start_step=8, shard=(i, 2)), 4) for i in range(2)]
+    np.testing.assert_array_equal(np.concatenate(shards, axis=1), whole[8:])
 
 
 @pytest.mark.parametrize("augment", ["brightness", noise])

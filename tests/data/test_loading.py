@@ -1,3 +1,4 @@
+import importlib
 import subprocess
 import sys
 
@@ -6,6 +7,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from keras_gen import data
+from keras_gen.data import _tensorflow
 
 HEAVY = ("tensorflow_datasets", "keras_cv", "sklearn.datasets")
 
@@ -109,6 +111,7 @@ def test_missing_folders_are_explained(tmp_path):
         ("sklearn", lambda: data.load("digits")),
         ("tensorflow_datasets", lambda: data.load("mnist")),
         ("keras_cv", lambda: data.augmentation("flip")),
+        ("tensorflow", lambda: importlib.reload(_tensorflow)),
     ],
 )
 def test_missing_packages_are_explained(monkeypatch, module, call):

@@ -78,44 +78,6 @@ def test_batch_is_a_function_of_the_seed_and_the_step():
     assert not np.array_equal(whole[0][0], whole[1][0])
 
 
-class Recorder(keras.Model):
-    """Its loss in an epoch is the mean of the examples it saw."""
-
-    def __init__(self):
-        super().__init__()
-        self.dense = keras.layers.Dense(1)
-
-    def call(self, x):
-        return self.dense(x)
-
-    def compute_loss(self, x, y, y_pred, *unused, **more):
-        return keras.ops.mean(x) + 0.0 * keras.ops.mean(y_pred)
-
-
-def seen_by_fit(made, epochs, initial_epoch=0):
-    model = Recorder()
-    model.compile("sgd")
-    return model.fit(
-        made.dataset,
-        steps_per_epoch=made.steps_per_epoch,
-        epochs=epochs,
-        initial_epoch=initial_epoch,
-        verbose=0,
-    ).history["loss"]
-
-
-def test_epochs_of_fit_see_the_steps_that_are_theirs():
-    """A resumed fit sees in each epoch what the uninterrupted one saw."""
-    whole = seen_by_fit(make(steps_per_epoch=4), epochs=5)
-    means = [x.mean() for x, _ in take(make(), 20)]
-    expected = np.reshape(means, (5, 4)).mean(axis=1)
-    np.testing.assert_allclose(whole, expected, rtol=1e-5)
-    resumed = make(steps_per_epoch=4, start_step=3 * 4)
-    np.testing.assert_allclose(
-        seen_by_fit(resumed, epochs=5, initial_epoch=3), whole[3:], rtol=1e-6
-    )
-
-
 def test_labels_that_are_missing_already_stay_missing():
     labels = np.where(np.arange(EXAMPLES) < 90, LABELS, -1)
     for options in ({}, {"num_labels": 50}):

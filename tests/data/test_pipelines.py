@@ -339,49 +339,6 @@ class TestForm:
             data.pipeline(short, 2)
 
 
-@pytest.mark.parametrize("features", [("image",), ("image", "label")])
-def test_fit_takes_the_batches(features):
-    made = data.pipeline(
-        data.load("digits"), 100, features=features, value_range=(-1, 1)
-    )
-    flat = keras.Sequential(
-        [keras.layers.Input((28, 28, 1)), keras.layers.Flatten()]
-    )
-    if len(features) == 2:
-        flat.add(keras.layers.Dense(10))
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        flat.compile("adam", loss, metrics=["accuracy"])
-    else:
-
-        class Reconstruction(keras.Model):
-            def __init__(self):
-                super().__init__()
-                self.inner = keras.Sequential(
-                    [flat, keras.layers.Dense(8), keras.layers.Dense(784)]
-                )
-
-            def call(self, x):
-                return self.inner(x)
-
-            def compute_loss(self, x, y, y_pred, *unused, **more):
-                assert y is None
-                target = keras.ops.reshape(x, (-1, 784))
-                return keras.ops.mean((target - y_pred) ** 2)
-
-        flat = Reconstruction()
-        flat.compile("adam")
-    history = flat.fit(
-        made.dataset,
-        steps_per_epoch=made.steps_per_epoch,
-        epochs=3,
-        verbose=0,
-    ).history
-    assert history["loss"][-1] < 0.8 * history["loss"][0]
-    if len(features) == 2:
-        # Ten classes: chance would be 0.1.
-        assert history["accuracy"][-1] > 0.6
-
-
 def test_dequantized_images_keep_their_gray_values(dataset):
     """The noise is uniform within a step of 1/256, and new in each epoch."""
     options = {"shuffle": False, "value_range": (-1.0, 1.0)}

@@ -58,7 +58,10 @@ def test_each_domain_has_epochs_of_its_own_length(longer):
 
 
 def test_resumed_run_sees_what_the_whole_run_saw():
-    options = {"binarize": "dynamic", "augment": ("flip",), "seed": 3}
+    def shift(images, seed):
+        return images + tf.random.stateless_uniform((), seed)
+
+    options = {"binarize": "dynamic", "augment": (shift,), "seed": 3}
     keras.utils.set_random_seed(1)
     whole = take(make(**options), 24)
     keras.utils.set_random_seed(2)
@@ -107,34 +110,6 @@ def test_shards_make_up_the_batch():
         for place, x in enumerate(pair):
             parts = [shard[step][place] for shard in shards]
             np.testing.assert_array_equal(np.concatenate(parts), x)
-
-
-def test_fit_gets_one_domain_as_x_and_the_other_as_y():
-    class Model(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.dense = keras.layers.Dense(1)
-
-        def call(self, x):
-            return self.dense(x)
-
-        def compute_loss(self, x, y, y_pred, *unused, **more):
-            assert x.shape == y.shape == (5, 4, 4, 1)
-            return keras.ops.mean(y) + 0.0 * keras.ops.mean(y_pred)
-
-    model = Model()
-    model.compile("sgd")
-    made = make()
-    history = model.fit(
-        made.dataset,
-        steps_per_epoch=made.steps_per_epoch,
-        epochs=2,
-        verbose=0,
-    ).history
-    expected = np.reshape([y.mean() for _, y in take(make(), 20)], (2, 10))
-    np.testing.assert_allclose(
-        history["loss"], expected.mean(axis=1), rtol=1e-5
-    )
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,6 @@
 import keras
 import pytest
 
-from tests.quick_compilation import quick_compilation  # noqa: F401
-
 
 @pytest.fixture
 def float64(monkeypatch):

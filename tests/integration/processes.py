@@ -5,6 +5,8 @@ import pathlib
 import subprocess
 import sys
 
+from tests.quick_compilation import xla_flags
+
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPTS = pathlib.Path(__file__).parent / "scripts"
 BACKENDS = ("tensorflow", "jax", "torch")
@@ -12,11 +14,13 @@ BACKENDS = ("tensorflow", "jax", "torch")
 
 def environment(backend, **extra):
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    flags = f"{xla_flags(backend)} {extra.pop('XLA_FLAGS', '')}"
     return {
         **os.environ,
         "KERAS_BACKEND": backend,
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "",
+        "XLA_FLAGS": flags.strip(),
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),
         **extra,
     }

@@ -184,7 +184,9 @@ def test_scores_of_examples(plain):
 
 
 def test_a_discriminator_may_be_conditioned_on_classes():
-    model = Points(Labels(3), latent_dim=2)
+    z, label = keras.Input((2,)), keras.Input((), dtype="int32")
+    generator = keras.Model([z, label], layers.Dense(3)(z))
+    model = Points(Labels(3), latent_dim=2, generator=generator)
     x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
     squares = (x**2).sum(-1)
     np.testing.assert_allclose(model.discriminate(x), squares, rtol=1e-5)
@@ -199,6 +201,16 @@ def test_wrong_labels_do_not_move_the_seed():
     np.testing.assert_array_equal(
         array(first.draw_latents(5)), array(second.draw_latents(5))
     )
+
+
+def test_a_generator_takes_latents_and_conditions():
+    for wrong in (linear(3), linear(2, 1)):
+        with pytest.raises(ValueError, match=r"`generator`.*\(None, 2\)"):
+            Points(latent_dim=2, generator=wrong)
+    with pytest.raises(ValueError, match=r"\(None, 2\), \(None,\)\."):
+        Points(Labels(3), latent_dim=2, generator=linear(2))
+    with pytest.raises(ValueError, match=r"\(None, 2\), \(None, 4\), "):
+        Points(prior=STRUCTURED, generator=linear(2, 4))
 
 
 def test_the_range_of_a_users_generator_is_not_known():

@@ -20,6 +20,7 @@ from keras_gen import serving
 from tests.contract.case import BATCH, QUICK, all_cases, served_keys
 from tests.contract.helpers import fit, rows
 from tests.numerics import one_program
+from tests.quick_compilation import compile_once
 
 BACKEND = keras.backend.backend()
 
@@ -86,7 +87,7 @@ def export(folder, models):
 
 def main(folder, *stages):
     given.use_given_noise()
-    given.quick_jax(folder)
+    compile_once(folder.parent / "jax")
     cases = list(all_cases().values())
     if "start" in stages:
         for case in cases:

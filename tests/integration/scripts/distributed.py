@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from tests.contract.case import BATCH, all_cases, distributed_keys
+from tests.quick_compilation import compile_once
 
 STEPS = 3
 
@@ -93,7 +94,7 @@ def train(case, mode, scope, rank, count):
 
 def main(folder, mode, *arguments):
     folder = pathlib.Path(folder)
-    given.quick_jax(folder)
+    compile_once(folder.parent / "jax")
     scope, rank, count = prepare(mode, arguments)
     for key in distributed_keys():
         case = all_cases()[key]

@@ -40,19 +40,6 @@ def use_given_noise():
     keras.random.randint = randint
 
 
-def quick_jax(folder):
-    """On JAX: tiny programs, compiled once and without optimization."""
-    if keras.backend.backend() == "jax":
-        import jax
-
-        jax.config.update("jax_disable_most_optimizations", True)
-        jax.config.update(
-            "jax_compilation_cache_dir", str(folder.parent / "jax")
-        )
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
-
-
 def state(model):
     """All variables of a model, by their place and kind.
 

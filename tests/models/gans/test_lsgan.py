@@ -20,8 +20,15 @@ from keras_gen.models.gans.lsgan.networks import (
     scene_generator,
 )
 from keras_gen.networks.mlp import dense_layers
-from tests.contract.case import Case
-from tests.numerics import array, loss_and_gradients, randomize, tensor
+from tests.contract.case import Case, all_cases
+from tests.numerics import (
+    array,
+    loss_and_gradients,
+    one_program,
+    randomize,
+    run_as_programs,
+    tensor,
+)
 
 CONTRACT = {
     "lsgan": Case(
@@ -58,6 +65,11 @@ def tiny(**arguments):
 @pytest.fixture(scope="module")
 def model():
     return tiny(coding=(-0.7, 1.3, 0.4))
+
+
+@pytest.fixture(scope="module")
+def conditional():
+    return all_cases()["lsgan"].prototype
 
 
 def points(n=6, seed=0):
@@ -188,27 +200,34 @@ def test_outputs_are_linear(model):
     assert scores.max() > 1.0 or scores.min() < 0.0
 
 
-def test_batches_are_normalized_in_training_alone():
-    model = LSGAN((8, 8, 1), "characters", width=2, latent_dim=3, seed=0)
-    x = tensor(np.random.default_rng(0).uniform(size=(4, 8, 8, 1)))
-    for options, training in (({}, False), ({"training": True}, True)):
-        state = model.get_weights()
-        found = array(model.discriminate_step(x, **options))
-        model.set_weights(state)
-        expected = array(model.discriminator(x, training=training))[:, 0]
-        np.testing.assert_allclose(found, expected, rtol=1e-4)
-        other = array(model.discriminator(x, training=not training))[:, 0]
-        assert np.abs(found - other).max() > 1e-5
+def test_batches_are_normalized_in_training_alone(conditional):
+    x = tensor(np.random.default_rng(0).uniform(size=(4, 4, 4, 1)))
+    y = tensor(np.array([2, 0, 1, 1], "int32"))
+    variables = conditional.discriminator.variables
+
+    def scores(function, *args, **options):
+        state = conditional.get_weights()
+        found = one_program(lambda: function(*args, **options), variables)()
+        conditional.set_weights(state)
+        return np.ravel(array(found))
+
+    found = scores(conditional.discriminate_step, x, y)
+    normalized = scores(conditional.discriminate_step, x, y, training=True)
+    network = conditional.discriminator
+    for expected, training in ((found, False), (normalized, True)):
+        np.testing.assert_allclose(
+            scores(network, [x, y], training=training), expected, rtol=1e-4
+        )
+    assert np.abs(found - normalized).max() > 1e-5
 
 
 # ---- Labels -----------------------------------------------------------------
 
 
-def test_both_networks_are_given_the_labels_of_the_batch(monkeypatch):
-    model = LSGAN(
-        (8, 8, 1), "characters", width=2, latent_dim=3, num_classes=3, seed=0
-    )
-    seen = []
+def test_both_networks_are_given_the_labels_of_the_batch(
+    conditional, monkeypatch
+):
+    model, seen = conditional, []
     generate, discriminate = model.generate_step, model.discriminate_step
     monkeypatch.setattr(
         model,
@@ -223,24 +242,26 @@ def test_both_networks_are_given_the_labels_of_the_batch(monkeypatch):
             discriminate(x, y, training),
         )[1],
     )
-    rng = np.random.default_rng(0)
-    x = tensor(rng.uniform(size=(4, 8, 8, 1)))
+    x = tensor(np.random.default_rng(0).uniform(size=(4, 4, 4, 1)))
     y = tensor(np.array([2, 0, 1, 1], "int32"))
-    for player in model.players:
-        model.player_loss(player, Batch(x, y), training=True)
-    assert len(seen) == 5
-    for labels in seen:
+
+    def labels_seen():
+        for player in model.players:
+            model.player_loss(player, Batch(x, y), training=False)
+        return list(seen)
+
+    found = one_program(labels_seen, model.variables)()
+    assert len(found) == 5
+    for labels in found:
         np.testing.assert_array_equal(array(labels), [2, 0, 1, 1])
 
 
-def test_a_discriminator_of_labels_must_be_given_them():
-    model = LSGAN(
-        (8, 8, 1), "characters", width=2, latent_dim=3, num_classes=3, seed=0
-    )
-    x = np.zeros((2, 8, 8, 1), "float32")
-    assert model.discriminate(x, labels=1).shape == (2,)
+def test_a_discriminator_of_labels_must_be_given_them(conditional, monkeypatch):
+    run_as_programs(monkeypatch, conditional)
+    x = np.zeros((2, 4, 4, 1), "float32")
+    assert conditional.discriminate(x, labels=1).shape == (2,)
     with pytest.raises(ValueError, match="`labels` of LSGAN must be given"):
-        model.discriminate(x)
+        conditional.discriminate(x)
 
 
 # ---- The networks -----------------------------------------------------------
@@ -352,7 +373,7 @@ def test_initial_weights_are_the_official_codes():
     with a gain of 1.4 for points."""
     networks = (
         scene_generator((16, 16, 1), 4, 2),
-        character_discriminator((8, 8, 1), 2, 3),
+        character_discriminator((4, 4, 1), 2, 3),
     )
     kinds = set()
     for layer in (layer for network in networks for layer in network.layers):
@@ -367,7 +388,10 @@ def test_initial_weights_are_the_official_codes():
         ("Conv2DTranspose", "RandomNormal"),
         ("Conv2D", "TruncatedNormal"),
     }
-    kernel = array(dense_layers(tiny().generator)[1].kernel)
+    model = tiny()
+    for network in (model.generator, model.discriminator):
+        assert len(dense_layers(network)) == 3
+    kernel = array(dense_layers(model.generator)[1].kernel)
     np.testing.assert_allclose(
         kernel @ kernel.T, 1.4**2 * np.eye(len(kernel)), atol=1e-5
     )
@@ -389,18 +413,20 @@ def test_initial_weights_are_the_official_codes():
 )
 def test_networks_by_hand(build, sizes, activation, last):
     """Weighted layers, a normalization of most, and the activation."""
-    network = build((16, 32, 1), *sizes)
+    shape = (16, 32, 1) if "scene" in build.__name__ else (8, 12, 1)
+    network = build(shape, *sizes)
     randomize(network, 0, 0.3)
     rng = np.random.default_rng(1)
     x = rng.normal(size=(2, *network.inputs[0].shape[1:])).astype("float32")
-    found = array(network(x))
+    found = array(one_program(network)(tensor(x)))
     weighted = [layer for layer in network.layers if layer.weights]
     for layer, following in zip(weighted, [*weighted[1:], None], strict=True):
-        x = array(layer(x.reshape(2, *layer.input.shape[1:])))
+        inputs = tensor(x.reshape(2, *layer.input.shape[1:]))
+        x = array(one_program(layer)(inputs))
         if following and not isinstance(following, BatchNormalization):
             x = activation(x)
     expected = last(x) if last else x
-    assert found.shape == (2, *((16, 32, 1) if last else (1,)))
+    assert found.shape == (2, *(shape if last else (1,)))
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -430,11 +456,11 @@ def test_layers_without_labels():
 
 def test_labels_reach_every_layer_but_the_first():
     """What the second convolution and both dense layers read."""
-    network = character_discriminator((8, 8, 1), 2, 3)
+    network = character_discriminator((4, 4, 1), 2, 3)
     rng = np.random.default_rng(0)
     for variable in network.trainable_variables:
         variable.assign(rng.normal(0, 0.1, variable.shape))
-    x = tensor(rng.uniform(size=(3, 8, 8, 1)))
+    x = tensor(rng.uniform(size=(3, 4, 4, 1)))
     y = tensor(np.arange(3, dtype="int32"))
     dense_of_label = next(
         layer
@@ -448,12 +474,12 @@ def test_labels_reach_every_layer_but_the_first():
         if layer.name.startswith(("conv2d", "dense"))
         and layer is not dense_of_label
     ]
-    read = keras.Model(network.inputs, inputs)([x, y], training=False)
-    first, second, hidden, last = (array(part) for part in read)
+    reader = keras.Model(network.inputs, inputs)
+    first, second, hidden, last = map(array, one_program(reader)([x, y]))
     assert first.shape[-1] == 1
     np.testing.assert_allclose(
         second[..., -8:],
-        np.broadcast_to(embedded[:, None, None], (3, 4, 4, 8)),
+        np.broadcast_to(embedded[:, None, None], (3, 2, 2, 8)),
         rtol=1e-5,
     )
     np.testing.assert_allclose(hidden[:, -8:], embedded, rtol=1e-5)
@@ -464,4 +490,4 @@ def test_ranges_follow_the_architecture():
     assert tiny().value_range is None
     small = {"width": 2, "latent_dim": 3}
     assert LSGAN((16, 16, 1), **small).value_range == (-1.0, 1.0)
-    assert LSGAN((8, 8, 1), "characters", **small).value_range == (0.0, 1.0)
+    assert LSGAN((4, 4, 1), "characters", **small).value_range == (0.0, 1.0)

@@ -1,1 +1,0 @@
-from tests.quick_compilation import quick_compilation  # noqa: F401
