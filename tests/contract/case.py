@@ -83,6 +83,12 @@ class Case:
         return self
 
     @property
+    def is_first_of_family(self):
+        """Whether it is a family's first system, in a plain setting."""
+        first = next(s for s in SYSTEMS if s.family == self.system.family)
+        return not self.is_variant and self.system is first
+
+    @property
     def cls(self):
         return self.system.load(self.class_name)
 
@@ -234,10 +240,11 @@ def served_keys():
     return list(first.values())
 
 
-def distributed_keys():
-    """The keys of the cases that are trained on two devices."""
+def distributed_keys(every=True):
+    """The keys of the cases, or of a few, that are trained on two devices."""
     return [
         key
         for key, case in all_cases().items()
-        if not case.is_variant or case.is_proof
+        if case.is_first_of_family
+        or (every and (case.is_proof or not case.is_variant))
     ]

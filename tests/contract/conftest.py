@@ -2,12 +2,10 @@
 
 import keras
 
-from keras_gen.registry import SYSTEMS
-from tests.contract.case import list_cases
+from tests.contract.case import list_cases, served_keys
 
-collect_ignore = (
-    ["test_compiled_steps.py"] if keras.backend.backend() == "jax" else []
-)
+BACKEND = keras.backend.backend()
+collect_ignore = ["test_compiled_steps.py"] if BACKEND == "jax" else []
 
 
 def plain(case):
@@ -19,16 +17,17 @@ def averaged(case):
     return plain(case) and "ema_decay" in case.parameters
 
 
-def first_of_family(case):
-    """The first system of a family, for what the engine does for all."""
-    first = next(s for s in SYSTEMS if s.family == case.system.family)
-    return plain(case) and case.system is first
-
-
 CASES = {
     "case": lambda case: True,
     "plain_case": plain,
+    "class_case": lambda case: case.key in served_keys(),
     "stepping_case": lambda case: plain(case) or case.is_proof,
+    # TensorFlow's steps are compiled in tests/integration/test_distribution.py
+    # too, where they are held against uncompiled ones.
+    "compiled_case": lambda case: (
+        case.is_first_of_family
+        or (BACKEND == "torch" and (plain(case) or case.is_proof))
+    ),
     "sampling_case": lambda case: hasattr(case.cls, "sample"),
     "generating_case": lambda case: hasattr(case.cls, "generate"),
     "averaging_case": lambda case: case is list_cases(averaged)[0],
@@ -37,7 +36,8 @@ CASES = {
     ),
     "game_case": lambda case: case.round_size > 1,
     "own_case": lambda case: plain(case) and bool(case.network_names()),
-    "first_case": first_of_family,
+    # For what the engine does for all models.
+    "first_case": lambda case: case.is_first_of_family,
 }
 
 

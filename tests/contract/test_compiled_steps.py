@@ -29,12 +29,19 @@ def assert_close(left, right):
 
 
 @pytest.fixture
-def quick_backend(stepping_case, monkeypatch):
-    """On PyTorch: what is traced here is run, but of one model compiled."""
-    if keras.backend.backend() == "torch" and stepping_case.key != "vae":
-        from keras_gen.backend import torch_compile
+def quick_backend(compiled_case, monkeypatch):
+    """On PyTorch: the graph of a step is run, but of few models compiled."""
+    if keras.backend.backend() != "torch":
+        return
+    import torch
 
-        monkeypatch.setattr(torch_compile, "BACKEND", "aot_eager")
+    from keras_gen.backend import torch_compile
+
+    if compiled_case.is_first_of_family:
+        if compiled_case.key != "vae":
+            monkeypatch.setattr(torch_compile, "BACKEND", "aot_eager")
+    else:
+        monkeypatch.setattr(torch, "compile", lambda graph, **_: graph)
 
 
 @pytest.fixture
@@ -65,13 +72,13 @@ def same_noise(monkeypatch):
 
 
 def test_compiled_steps_equal_uncompiled_ones(
-    stepping_case, same_noise, quick_backend
+    compiled_case, same_noise, quick_backend
 ):
-    eager = stepping_case.compiled(smooth_optimizer(), run_eagerly=True)
-    quick = stepping_case.compiled(
+    eager = compiled_case.compiled(smooth_optimizer(), run_eagerly=True)
+    quick = compiled_case.compiled(
         smooth_optimizer(), run_eagerly=False, jit_compile=True
     )
-    data = stepping_case.data()
+    data = compiled_case.data()
     before = state_of(eager)
     eager_history, quick_history = fit(eager, data), fit(quick, data)
     assert_close(state_of(quick), state_of(eager))
@@ -86,17 +93,19 @@ def test_compiled_steps_equal_uncompiled_ones(
         )
     # What grows is compiled again.
     torch = keras.backend.backend() == "torch"
-    if torch and not stepping_case.is_proof:
-        assert_compiled_once(quick, data)
+    if torch and not compiled_case.is_proof:
+        assert_compiled_once(
+            quick, data, at_least=compiled_case.is_first_of_family
+        )
 
 
-def assert_compiled_once(model, data):
+def assert_compiled_once(model, data, at_least):
     """More steps on batches of the same size compile nothing."""
     from torch._dynamo.utils import counters
 
     assert len(model._compiled_step.graphs) == 1
     frames = counters["stats"]["unique_graphs"]
-    assert frames >= 1
+    assert frames >= at_least
     fit(model, data)
     assert len(model._compiled_step.graphs) == 1
     assert counters["stats"]["unique_graphs"] == frames

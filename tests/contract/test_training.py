@@ -81,9 +81,9 @@ def test_predict_is_the_call_in_batches(plain_case):
         )
 
 
-def test_a_player_changes_its_own_variables_alone(case):
+def test_a_player_changes_its_own_variables_alone(class_case):
     """One model, whose other players have the learning rate 0."""
-    model = case.compiled("sgd")
+    model = class_case.compiled("sgd")
     for player in model.players:
         for name, optimizer in zip(
             model.players, model.optimizer.optimizers, strict=True
@@ -96,15 +96,21 @@ def test_a_player_changes_its_own_variables_alone(case):
             if all(v is not mine for mine in own)
         ]
         own_before, others_before = arrays(own), arrays(others)
-        fit(model, case.data())
+        history = fit(model, class_case.data())
+        assert set(history) == {*model.loss_names.values(), *model.logged}
+        assert_finite(history.values())
         assert_identical(others_before, arrays(others))
         unmoved = [
             variable.path
             for variable, before in zip(own, own_before, strict=True)
             if np.array_equal(before, arrays([variable])[0])
         ]
-        expected = case.unmoved.get(player, 0)
+        expected = class_case.unmoved.get(player, 0)
         assert len(unmoved) == expected, (player, unmoved)
+    for player in model.players:
+        made = int(model.optimizer[player].iterations)
+        expected = class_case.updates_in_two_steps(player)
+        assert made == len(model.players) * expected, player
 
 
 def test_the_shared_model_is_left_as_it_was(plain_case):

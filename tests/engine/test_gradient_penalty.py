@@ -8,6 +8,7 @@ from keras import layers, ops
 from keras_gen.layers import BatchNormalization, LayerNormalization
 from keras_gen.losses import penalties
 from tests.engine.toys import Solo, array
+from tests.numerics import one_program
 
 # Central differences in float64: an error of STEP^2 from the third derivative
 # and of 1e-16 / STEP from rounding, both far below the bound.
@@ -50,7 +51,7 @@ def relative_error(network):
 
     class Penalised(Solo):
         def transform_gradients(self, player, found):
-            gradients.extend(array(gradient) for gradient in found)
+            gradients[:] = found
             return found
 
     model = Penalised(network=network)
@@ -60,7 +61,13 @@ def relative_error(network):
         slopes = model.gradient(lambda x: network(x, training=True), x)
         return penalties.gradient_penalty(penalties.gradient_norm(slopes))
 
-    model.minimize("model", penalty)
+    def step():
+        model.minimize("model", penalty)
+        return gradients
+
+    variables = [*model.variables, *model.optimizer.variables]
+    gradients = [array(found) for found in one_program(step, variables)()]
+    value_of = one_program(penalty, network.variables)
     errors, size = [], 0.0
     for variable, found in zip(
         network.trainable_variables, gradients, strict=True
@@ -73,7 +80,7 @@ def relative_error(network):
                 moved = values.copy()
                 moved.flat[entry] += sign * STEP
                 variable.assign(moved)
-                sides.append(float(array(penalty())))
+                sides.append(float(array(value_of())))
             variable.assign(values)
             expected = (sides[0] - sides[1]) / (2 * STEP)
             errors.append(abs(found.flat[entry] - expected))

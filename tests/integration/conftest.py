@@ -8,13 +8,35 @@ from tests.integration import processes
 
 @pytest.fixture(scope="session")
 def agreement(tmp_path_factory):
-    """The folder of `scripts/agree.py`, once all of its stages have run."""
+    """The folder of `scripts/agree.py`, once all of its stages have run.
+
+    Each backend goes on from the checkpoint of another. Several devices that
+    need no processes of their own are used by the process that has trained on
+    a single one.
+    """
     folder = tmp_path_factory.mktemp("agree")
     processes.run("agree.py", "torch", folder, "start", "train")
-    # Each goes on from the checkpoint of another.
-    processes.run("agree.py", "tensorflow", folder, "train", "from-torch")
-    processes.run("agree.py", "jax", folder, "train", "from-tensorflow")
+    processes.run(
+        *("agree.py", "tensorflow", folder),
+        *("train", "from-torch", "mirrored"),
+    )
+    processes.run(
+        *("agree.py", "jax", folder),
+        *("train", "from-tensorflow", "data_parallel"),
+        XLA_FLAGS="--xla_force_host_platform_device_count=2",
+    )
     processes.run("agree.py", "torch", folder, "from-jax")
+    processes.run(
+        *("agree.py", "torch", folder, "torchrun"),
+        launcher=processes.torchrun(),
+    )
+    port = processes.free_port()
+    processes.finish(
+        *(
+            processes.start("agree.py", "jax", folder, "processes", rank, port)
+            for rank in (0, 1)
+        )
+    )
     return folder
 
 
@@ -29,6 +51,7 @@ def pytest_generate_tests(metafunc):
     for name, keys in (
         ("key", lambda: list(all_cases())),
         ("distributed_key", distributed_keys),
+        ("first_key", lambda: distributed_keys(every=False)),
         ("served_key", served_keys),
     ):
         if name in metafunc.fixturenames:

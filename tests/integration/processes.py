@@ -2,8 +2,11 @@
 
 import os
 import pathlib
+import socket
 import subprocess
 import sys
+
+import numpy as np
 
 from tests.quick_compilation import xla_flags
 
@@ -38,6 +41,20 @@ def start(script, backend, *arguments, launcher=(), **extra):
     )
 
 
+def free_port():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
+def torchrun():
+    """The launcher of two processes of PyTorch."""
+    return (
+        *(sys.executable, "-m", "torch.distributed.run"),
+        *("--nproc_per_node=2", f"--master_port={free_port()}"),
+    )
+
+
 def finish(*children, timeout=1200):
     """Waits for children, and fails with what one of them said."""
     outputs = []
@@ -58,8 +75,6 @@ def run(script, backend, *arguments, **options):
 
 def largest_difference(a, b, floor=1e-12):
     """Largest difference of two arrays, relative to the largest entry."""
-    import numpy as np
-
     a, b = np.asarray(a, "float64"), np.asarray(b, "float64")
     assert a.shape == b.shape
     assert np.all(np.isfinite(a)) and np.all(np.isfinite(b))
@@ -76,8 +91,6 @@ def differences(expected, actual):
     rounding, and weights against at least 1e-2, as far as ten steps of these
     tests' optimizers go.
     """
-    import numpy as np
-
     assert sorted(expected) == sorted(actual)
 
     def kind(key):
@@ -98,3 +111,15 @@ def differences(expected, actual):
         key: largest_difference(expected[key], actual[key], floor(key))
         for key in expected
     }
+
+
+def assert_close(folder, first, second, tolerance=1e-4):
+    """Compares two states that `scripts/agree.py` has written."""
+    expected, actual = (
+        dict(np.load(folder / f"{name}.npz")) for name in (first, second)
+    )
+    assert any(key.startswith("log/") for key in expected)
+    if not any(key.startswith("log/") for key in actual):
+        expected = {k: v for k, v in expected.items() if k[:4] != "log/"}
+    worst = differences(expected, actual)
+    assert max(worst.values()) < tolerance, worst

@@ -1,4 +1,9 @@
-"""A run that is killed and resumed ends as if it had not been."""
+"""A run that is killed and resumed ends as if it had not been.
+
+What goes on from a checkpoint is tested on every backend in tests/callbacks
+and tests/contract. Here it is the command line of a recipe, on TensorFlow; on
+the others, whose processes start and export slowly, with `-m slow`.
+"""
 
 import io
 import os
@@ -79,7 +84,14 @@ def variables(folder):
     return arrays
 
 
-@pytest.mark.parametrize("backend", processes.BACKENDS)
+@pytest.mark.parametrize(
+    "backend",
+    [
+        "tensorflow",
+        pytest.param("jax", marks=pytest.mark.slow),
+        pytest.param("torch", marks=pytest.mark.slow),
+    ],
+)
 def test_killed_and_resumed_equals_uninterrupted(tmp_path, backend):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     run(backend, whole)

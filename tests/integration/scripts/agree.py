@@ -1,34 +1,43 @@
 """Trains every model from a saved start, with given noise; exports it.
 
-agree.py FOLDER [start] [train] [from-BACKEND ...]
+    agree.py FOLDER [start] [train] [from-BACKEND] [DEVICES [RANK PORT]]
 
 start         saves each model untrained
-train         10 steps from the start, with a checkpoint after 5; then exports
+train         10 steps from the start, with a checkpoint after 8; then exports
               each model, and writes what it answers to batches of 1 and 7
-from-BACKEND  5 more steps from the checkpoint of that backend
+from-BACKEND  the last 2 steps, from the checkpoint of that backend
+DEVICES       the first 8 steps, on several of `devices.KINDS`
 """
 
 import pathlib
 import sys
 
+import devices
 import given
 import keras
 import numpy as np
 
 import keras_gen
 from keras_gen import serving
-from tests.contract.case import BATCH, QUICK, all_cases, served_keys
+from tests.contract.case import (
+    BATCH,
+    QUICK,
+    all_cases,
+    distributed_keys,
+    served_keys,
+)
 from tests.contract.helpers import fit, rows
 from tests.numerics import one_program
 from tests.quick_compilation import compile_once
 
 BACKEND = keras.backend.backend()
+STEPS, CHECKPOINT = 10, 8
 
 
-def train(model, case, first_step):
-    """Five steps."""
-    data = case.data(steps=10)
-    fit(model, rows(data, first_step * BATCH, (first_step + 5) * BATCH))
+def train(model, case, first, last):
+    """Trains from one step to before another; returns the history."""
+    data = rows(case.data(steps=STEPS), first * BATCH, last * BATCH)
+    return fit(model, data)
 
 
 def save_start(folder, case):
@@ -85,36 +94,69 @@ def export(folder, models):
         serving._export_in_child(paths)
 
 
+def write(model, history, folder, name):
+    """Writes the state of a model, and what its last training has logged."""
+    logs = {f"log/{name}": values[-1] for name, values in history.items()}
+    np.savez(folder / f"{name}.npz", **given.state(model), **logs)
+
+
+def train_all(folder):
+    models = {}
+    for key, case in all_cases().items():
+        model = load(case, folder / f"{key}.keras")
+        history = train(model, case, 0, CHECKPOINT)
+        write(model, history, folder, f"{key}_{BACKEND}_checkpoint")
+        model.save(folder / f"{key}_{BACKEND}.keras")
+        history = train(model, case, CHECKPOINT, STEPS)
+        write(model, history, folder, f"{key}_{BACKEND}")
+        if key in served_keys():
+            models[key] = model
+    export(folder, models)
+
+
+def go_on(folder, writer):
+    for key, case in all_cases().items():
+        model = load(case, folder / f"{key}_{writer}.keras")
+        history = train(model, case, CHECKPOINT, STEPS)
+        write(model, history, folder, f"{key}_{BACKEND}_from_{writer}")
+
+
+def train_on_several(folder, kind, *place):
+    scope, rank, count = devices.use(kind, *place)
+    keys = distributed_keys(every=kind != "processes")
+    for key in keys:
+        case = all_cases()[key]
+        data = devices.share(
+            rows(case.data(steps=STEPS), 0, CHECKPOINT * BATCH),
+            *(kind, rank, count, case.round_size),
+        )
+        with scope():
+            model = load(case, folder / f"{key}.keras")
+            model.run_eagerly = False
+            history = fit(model, data, batch_size=BATCH // count)
+        if BACKEND != "jax":
+            history = {}  # That of a worker's own rows.
+        if rank == 0:
+            write(model, history, folder, f"{key}_{kind}")
+    devices.leave(kind)
+
+
 def main(folder, *stages):
     given.use_given_noise()
     compile_once(folder.parent / "jax")
-    cases = list(all_cases().values())
-    if "start" in stages:
-        for case in cases:
-            save_start(folder, case)
-    if "train" in stages:
-        models = {}
-        for case in cases:
-            model = load(case, folder / f"{case.key}.keras")
-            train(model, case, 0)
-            model.save(folder / f"{case.key}_{BACKEND}_5.keras")
-            train(model, case, 5)
-            path = folder / f"{case.key}_{BACKEND}.npz"
-            np.savez(path, **given.state(model))
-            models[case.key] = model
-        models = {
-            key: model for key, model in models.items() if key in served_keys()
-        }
-        export(folder, models)
     for stage in stages:
-        if stage.startswith("from-"):
-            writer = stage.removeprefix("from-")
-            for key in served_keys():
-                case = all_cases()[key]
-                model = load(case, folder / f"{key}_{writer}_5.keras")
-                train(model, case, 5)
-                path = folder / f"{key}_{BACKEND}_from_{writer}.npz"
-                np.savez(path, **given.state(model))
+        devices.make(stage)
+    for index, stage in enumerate(stages):
+        if stage == "start":
+            for case in all_cases().values():
+                save_start(folder, case)
+        elif stage == "train":
+            train_all(folder)
+        elif stage.startswith("from-"):
+            go_on(folder, stage.removeprefix("from-"))
+        elif stage in devices.KINDS:
+            train_on_several(folder, *stages[index:])
+            break
 
 
 if __name__ == "__main__":

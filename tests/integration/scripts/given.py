@@ -16,7 +16,6 @@ def use_given_noise():
     """
 
     def integers(shape, seed):
-        shape = [int(length) for length in shape]
         counter = ops.cast(seed.next()[1], "int32")
         n = ops.arange(math.prod(shape), dtype="int32") * 7919
         n = ops.mod(n + counter * 10_007, PRIME)

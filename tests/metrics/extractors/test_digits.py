@@ -6,7 +6,7 @@ from keras_gen.metrics import DigitsClassifier
 from keras_gen.metrics.extractors import digits
 from keras_gen.metrics.extractors.digits import build_lenet, to_network_size
 
-EPOCHS = 2
+EPOCHS = 1
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ def untrained(monkeypatch):
 
 
 def test_learns_digits_quickly(classifier, test_set):
-    # Measured: 0.939 to 0.949 on the three backends; chance is 0.1.
-    assert classifier.accuracy(*test_set) > 0.9
+    # Measured: 0.886 to 0.919 on the three backends; chance is 0.1.
+    assert classifier.accuracy(*test_set) > 0.8
 
 
 def test_shapes_and_name(classifier, test_set):
