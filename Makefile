@@ -10,7 +10,8 @@ PYTEST_ARGS ?= -q --durations=5
 BACKENDS := tensorflow jax torch
 # Tests that are run once, whereas all others are run once per backend: those
 # that start processes with every backend themselves, and those of what knows
-# no backend, such as functions of NumPy arrays, files and documents.
+# no backend, such as functions of NumPy arrays, the sizes of a paper's
+# networks, files and documents.
 ONCE := $(wildcard $(addprefix tests/,architecture integration \
 	$(addprefix metrics/,samples likelihood disentanglement representations \
 		speech) \
@@ -18,7 +19,8 @@ ONCE := $(wildcard $(addprefix tests/,architecture integration \
 		lit_heads.py loading.py partial_labels.py pipelines.py splits.py \
 		sprites.py value_range.py zipping.py) \
 	$(addprefix test_,command_line.py cost.py files.py mutation.py readme.py) \
-	engine/test_docstrings.py models/test_conditioning.py))
+	engine/test_docstrings.py models/test_conditioning.py \
+	models/*/test_*_networks.py))
 SOURCES := $(wildcard keras_gen recipes benchmarks docs tests)
 # Where `make test-cost` gathers what the tests of each run cost.
 COSTS := build/test_cost
