@@ -83,7 +83,7 @@ def test_second_use_loads_the_cache(classifier, cache, untrained):
     assert not untrained
     assert again.name == classifier.name
     # Another number of epochs or another seed is another classifier.
-    other = DigitsClassifier.get("digits", epochs=1, cache_dir=cache)
+    other = DigitsClassifier.get("digits", epochs=EPOCHS + 1, cache_dir=cache)
     seeded = DigitsClassifier.get(
         "digits", epochs=EPOCHS, seed=1, cache_dir=cache
     )
