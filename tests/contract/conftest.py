@@ -4,8 +4,9 @@ import keras
 
 from tests.contract.case import list_cases, served_keys
 
-BACKEND = keras.backend.backend()
-collect_ignore = ["test_compiled_steps.py"] if BACKEND == "jax" else []
+collect_ignore = (
+    ["test_compiled_steps.py"] if keras.backend.backend() == "jax" else []
+)
 
 
 def plain(case):
@@ -22,12 +23,6 @@ CASES = {
     "plain_case": plain,
     "class_case": lambda case: case.key in served_keys(),
     "stepping_case": lambda case: plain(case) or case.is_proof,
-    # TensorFlow's steps are compiled in tests/integration/test_distribution.py
-    # too, where they are held against uncompiled ones.
-    "compiled_case": lambda case: (
-        case.is_first_of_family
-        or (BACKEND == "torch" and (plain(case) or case.is_proof))
-    ),
     "sampling_case": lambda case: hasattr(case.cls, "sample"),
     "generating_case": lambda case: hasattr(case.cls, "generate"),
     "averaging_case": lambda case: case is list_cases(averaged)[0],

@@ -29,7 +29,7 @@ def assert_close(left, right):
 
 
 @pytest.fixture
-def quick_backend(compiled_case, monkeypatch):
+def quick_backend(stepping_case, monkeypatch):
     """On PyTorch: the graph of a step is run, but of few models compiled."""
     if keras.backend.backend() != "torch":
         return
@@ -37,8 +37,8 @@ def quick_backend(compiled_case, monkeypatch):
 
     from keras_gen.backend import torch_compile
 
-    if compiled_case.is_first_of_family:
-        if compiled_case.key != "vae":
+    if stepping_case.is_first_of_family:
+        if stepping_case.key != "vae":
             monkeypatch.setattr(torch_compile, "BACKEND", "aot_eager")
     else:
         monkeypatch.setattr(torch, "compile", lambda graph, **_: graph)
@@ -72,13 +72,13 @@ def same_noise(monkeypatch):
 
 
 def test_compiled_steps_equal_uncompiled_ones(
-    compiled_case, same_noise, quick_backend
+    stepping_case, same_noise, quick_backend
 ):
-    eager = compiled_case.compiled(smooth_optimizer(), run_eagerly=True)
-    quick = compiled_case.compiled(
+    eager = stepping_case.compiled(smooth_optimizer(), run_eagerly=True)
+    quick = stepping_case.compiled(
         smooth_optimizer(), run_eagerly=False, jit_compile=True
     )
-    data = compiled_case.data()
+    data = stepping_case.data()
     before = state_of(eager)
     eager_history, quick_history = fit(eager, data), fit(quick, data)
     assert_close(state_of(quick), state_of(eager))
@@ -93,9 +93,9 @@ def test_compiled_steps_equal_uncompiled_ones(
         )
     # What grows is compiled again.
     torch = keras.backend.backend() == "torch"
-    if torch and not compiled_case.is_proof:
+    if torch and not stepping_case.is_proof:
         assert_compiled_once(
-            quick, data, at_least=compiled_case.is_first_of_family
+            quick, data, at_least=stepping_case.is_first_of_family
         )
 
 

@@ -15,27 +15,28 @@ def agreement(tmp_path_factory):
     a single one.
     """
     folder = tmp_path_factory.mktemp("agree")
-    processes.run("agree.py", "torch", folder, "start", "train")
-    processes.run(
-        *("agree.py", "tensorflow", folder),
-        *("train", "from-torch", "mirrored"),
+
+    def start(backend, *stages, **options):
+        return processes.start("agree.py", backend, folder, *stages, **options)
+
+    def run(*stages, **options):
+        processes.finish(start(*stages, **options))
+
+    two_devices = "--xla_force_host_platform_device_count=2"
+    run("torch", "start", "train")
+    run("tensorflow", "train", "from-torch", "mirrored")
+    run(
+        "jax",
+        "train",
+        "from-tensorflow",
+        "data_parallel",
+        XLA_FLAGS=two_devices,
     )
-    processes.run(
-        *("agree.py", "jax", folder),
-        *("train", "from-tensorflow", "data_parallel"),
-        XLA_FLAGS="--xla_force_host_platform_device_count=2",
-    )
-    processes.run("agree.py", "torch", folder, "from-jax")
-    processes.run(
-        *("agree.py", "torch", folder, "torchrun"),
-        launcher=processes.torchrun(),
-    )
+    run("torch", "from-jax")
+    run("torch", "torchrun", launcher=processes.torchrun())
     port = processes.free_port()
     processes.finish(
-        *(
-            processes.start("agree.py", "jax", folder, "processes", rank, port)
-            for rank in (0, 1)
-        )
+        *(start("jax", "processes", rank, port) for rank in (0, 1))
     )
     return folder
 

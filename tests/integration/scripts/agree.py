@@ -126,10 +126,8 @@ def train_on_several(folder, kind, *place):
     keys = distributed_keys(every=kind != "processes")
     for key in keys:
         case = all_cases()[key]
-        data = devices.share(
-            rows(case.data(steps=STEPS), 0, CHECKPOINT * BATCH),
-            *(kind, rank, count, case.round_size),
-        )
+        data = rows(case.data(steps=STEPS), 0, CHECKPOINT * BATCH)
+        data = devices.share(data, kind, rank, count, case.round_size)
         with scope():
             model = load(case, folder / f"{key}.keras")
             model.run_eagerly = False
