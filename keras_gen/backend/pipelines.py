@@ -18,6 +18,13 @@ def is_data_loader(x) -> bool:
     return _is_a(x, "torch.utils.data", "DataLoader")
 
 
+def is_endless(x) -> bool:
+    """Whether `x` is known to bring batches without end."""
+    if is_dataset(x):
+        return int(x.cardinality()) == -1  # `tf.data.INFINITE_CARDINALITY`.
+    return _is_a(x, "keras.", "PyDataset") and x.num_batches is None
+
+
 def watch_dataset(dataset, check):
     """A `tf.data.Dataset` that calls `check` on its first element.
 

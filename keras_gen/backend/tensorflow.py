@@ -42,7 +42,9 @@ def _fuse(optimizer):
     kinds = (keras.optimizers.Adam, keras.optimizers.AdamW)
     if type(optimizer) not in kinds or optimizer.amsgrad:
         return
-    step = tf.cast(optimizer.iterations.value + 1, tf.float32)
+    step = tf.cast(
+        keras.ops.convert_to_tensor(optimizer.iterations) + 1, tf.float32
+    )
     powers = [
         np.float32(beta) ** step
         for beta in (optimizer.beta_1, optimizer.beta_2)

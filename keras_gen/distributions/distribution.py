@@ -1,6 +1,7 @@
 """The base class of distributions, and several of them as one."""
 
 import inspect
+import numbers
 
 import keras
 from keras import ops
@@ -173,7 +174,7 @@ class Joint(Distribution):
 
 def as_generator(seed):
     """A source of new draws at each use, for an integer as well."""
-    if not isinstance(seed, int):
+    if not isinstance(seed, numbers.Integral):
         return seed
     return keras.random.SeedGenerator(derived_seed(seed, "samples"))
 

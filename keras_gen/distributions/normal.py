@@ -15,6 +15,11 @@ from keras_gen.distributions.distribution import (
 )
 
 LOG_2PI = math.log(2.0 * math.pi)
+# Bounds of learned log-variances. Those of a posterior no trained model comes
+# near. The variance of a likelihood of images in [0, 1] is at least that of
+# rounding them to 256 levels, so that pixels which never change stay finite.
+POSTERIOR_BOUNDS = (-20.0, 15.0)
+LIKELIHOOD_BOUNDS = (-math.log(12.0 * 255.0**2), 15.0)
 
 
 class Normal(Distribution):
@@ -39,6 +44,19 @@ class Normal(Distribution):
         self.log_variance = as_float(log_variance, like=mean)
         self.event_rank = event_rank
         self.event_shape = tuple(mean.shape)[len(mean.shape) - event_rank :]
+
+    @classmethod
+    def learned(cls, mean, log_variance, event_rank=1, bounds=POSTERIOR_BOUNDS):
+        """Of a network's outputs: the log-variance is bounded.
+
+        Args:
+            mean: Tensor of shape `(batch, *event_shape)`.
+            log_variance: Tensor of the same shape.
+            event_rank: Integer. The number of axes of an event.
+            bounds: Pair of floats that log-variances come close to, but do
+                not leave.
+        """
+        return cls(mean, soft_clip(log_variance, *bounds), event_rank)
 
     @property
     def variance(self):
@@ -92,6 +110,26 @@ class Normal(Distribution):
         weighted = self.mean / self.variance + other.mean / other.variance
         mean, log_variance = weighted / precision, -ops.log(precision)
         return Normal(mean, log_variance, self.event_rank)
+
+
+def soft_clip(x, low: float, high: float):
+    """`x` where it is inside of bounds, and the nearer bound far outside.
+
+    Smooth, with a slope that nowhere near the bounds is zero: unlike
+    `ops.clip`, it lets what has left the bounds come back.
+
+    Args:
+        x: Float tensor.
+        low: Float.
+        high: Float.
+
+    Example:
+
+    >>> soft_clip(ops.array([-50.0, 1.0, 50.0]), -20.0, 15.0)  # [-20, 1, 15]
+    """
+    x = ops.clip(x, low - 10.0, high + 10.0)
+    x = x + ops.softplus(4.0 * (low - x)) / 4.0
+    return x - ops.softplus(4.0 * (x - high)) / 4.0
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")

@@ -1,8 +1,10 @@
 """The callbacks of `fit`: those that it is given, and the engine's own."""
 
+import copy
 import math
 
 import keras
+import numpy as np
 
 BATCH_HOOKS = [
     f"on_{phase}batch_{edge}"
@@ -15,6 +17,7 @@ class CountEpochs(keras.callbacks.Callback):
     """Begins a model's epochs, and counts those it has been trained for."""
 
     def on_epoch_begin(self, epoch, logs=None):
+        self.model.follow_freezing()
         self.model.begin_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -52,6 +55,25 @@ class EpochCallbacks(keras.callbacks.CallbackList):
             super().on_test_batch_end(batch, logs)
 
 
+class TerminateOnNaN(keras.callbacks.TerminateOnNaN):
+    """Keras' own, which looks at `logs["loss"]`, for every player's loss."""
+
+    def on_batch_end(self, batch, logs=None):
+        for name in self.model.loss_names.values():
+            loss = (logs or {}).get(name, 0.0)
+            if not np.isfinite(loss):
+                super().on_batch_end(batch, {"loss": loss})
+                break
+
+
+def _of_all_players(callback):
+    if type(callback) is not keras.callbacks.TerminateOnNaN:
+        return callback
+    callback = copy.copy(callback)
+    callback.__class__ = TerminateOnNaN
+    return callback
+
+
 def arrange_callbacks(
     model, callbacks, x, batch_size, epochs, verbose, **options
 ):
@@ -75,7 +97,10 @@ def arrange_callbacks(
             count.set_model(model)
             callbacks.callbacks.insert(0, count)
         return callbacks
-    callbacks = [count, *keras.tree.flatten(callbacks or [])]
+    callbacks = [
+        count,
+        *map(_of_all_players, keras.tree.flatten(callbacks or [])),
+    ]
     # The progress bar listens; of a split, Keras knows the number of steps.
     if (
         verbose

@@ -7,9 +7,8 @@ A model's `data_spec()` is a `Batch` of specifications: `x` of the examples,
 import typing
 
 import numpy as np
-from keras import ops
 
-from keras_gen.engine.specs import Spec
+from keras_gen.engine.specs import Spec, as_numpy
 
 
 class Batch(typing.NamedTuple):
@@ -34,8 +33,18 @@ def map_spec(fn, spec, data, name: str):
     """
     if isinstance(spec, Spec):
         if not hasattr(data, "shape"):
+            mend = "Pass the array itself."
+            if isinstance(data, dict):
+                keys = ", ".join(map(repr, data))
+                mend = (
+                    f"Pass one of its parts ({keys}); those of a data set "
+                    "by `dataset.map`."
+                )
+            elif isinstance(data, list | tuple):
+                mend = "Pass `x[0]`, or `np.stack(x)` for a list of examples."
             raise ValueError(
-                f"`{name}` must be one array. Received: {type(data).__name__}."
+                f"`{name}` must be one array. Received: "
+                f"{type(data).__name__}. {mend}"
             )
         return fn(name, spec, data)
     named = isinstance(spec, dict)
@@ -95,7 +104,6 @@ def check_batch(
     batch: Batch,
     batch_size: int | None = None,
     shuffle: bool = False,
-    limit: int = 1000,
 ) -> None:
     """Checks the shapes and the values of arrays.
 
@@ -105,13 +113,11 @@ def check_batch(
         batch: `Batch` of arrays.
         batch_size: Integer, if the arrays are divided into batches.
         shuffle: Boolean. Whether they are shuffled before.
-        limit: Integer. How many examples are looked at; labels all are.
     """
 
     def check(name, spec, leaf):
         spec.check_shape(owner, name, leaf.shape)
-        part = leaf[:limit] if spec.shape else leaf
-        spec.check_values(owner, name, ops.convert_to_numpy(part))
+        spec.check_values(owner, name, as_numpy(leaf))
         if batch_size is not None:
             spec.check_order(owner, name, leaf, batch_size, shuffle)
 

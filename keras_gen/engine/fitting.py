@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_gen import backend
+from keras_gen.backend import pipelines
 from keras_gen.engine.callbacks import arrange_callbacks
 from keras_gen.engine.data_spec import Batch, prepare_batch
 from keras_gen.engine.first_batch import FirstBatch, is_arrays
@@ -87,6 +88,8 @@ class Fitting:
             sample_weight=sample_weight,
             class_weight=class_weight,
         )
+        _refuse_endless(x, steps_per_epoch=steps_per_epoch)
+        _refuse_endless(validation_data, validation_steps=validation_steps)
         if shuffle is None:
             # Keras warns where it cannot shuffle.
             shuffle = is_arrays(x) and not self.ordered_batches
@@ -125,6 +128,12 @@ class Fitting:
                 **options,
             )
 
+    def train_on_batch(self, *args, **kwargs):
+        """Trains on one batch, as `keras.Model.train_on_batch` does."""
+        self._assert_compile_called("train_on_batch")
+        self.follow_freezing()
+        return super().train_on_batch(*args, **kwargs)
+
     def evaluate(
         self,
         x=None,
@@ -144,6 +153,7 @@ class Fitting:
         """
         self._assert_compile_called("evaluate")
         _refuse_weights(type(self).__name__, sample_weight=sample_weight)
+        _refuse_endless(x, steps=steps)
         first = FirstBatch(self._check)
         if not kwargs.get("_use_cached_eval_dataset"):
             x = self._checked(first, x, y, batch_size)
@@ -158,9 +168,15 @@ class Fitting:
                 return_dict=True,
                 **kwargs,
             )
-        if return_dict:
-            return logs
-        values = [logs[name] for name in self._loss_tracker.names]
+        return logs if return_dict else self._flatten_metrics_in_order(logs)
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of what `evaluate` and `train_on_batch` return."""
+        return list(self._loss_tracker.names) if self.compiled else []
+
+    def _flatten_metrics_in_order(self, logs):
+        values = [logs[name] for name in self.metrics_names]
         return values if len(values) > 1 else values[0]
 
     def _checked(self, first, x, y=None, batch_size=None, shuffle=False):
@@ -169,6 +185,16 @@ class Fitting:
             return first.watch(x)
         self._check(Batch(x, y), None, batch_size or 32, shuffle)
         return x
+
+
+def _refuse_endless(x, **steps):
+    ((name, value),) = steps.items()
+    if value is None and pipelines.is_endless(x):
+        raise ValueError(
+            f"`{name}` must be given for data without an end. Received: "
+            f"{name}=None. Pass the batches of an epoch, such as the "
+            "`steps_per_epoch` of a `keras_gen.data.pipeline`."
+        )
 
 
 def _refuse_weights(owner, **weights):

@@ -11,6 +11,7 @@ from keras_gen.engine.batched import run_batched
 from keras_gen.engine.building import Building
 from keras_gen.engine.data_spec import Batch, check_batch, map_spec
 from keras_gen.engine.fitting import Fitting
+from keras_gen.engine.freezing import Freezing, trainable_by_nature
 from keras_gen.engine.players import assign_optimizers
 from keras_gen.engine.records import RunningMeans, Signature
 from keras_gen.engine.saveable import Saveable
@@ -24,7 +25,7 @@ RESERVED = ("loss", "metrics", "optimizer", "stop_training")
 
 @keras.saving.register_keras_serializable(package="keras_gen")
 class GenerativeModel(
-    BackendSteps, Building, Updates, Fitting, Saveable, keras.Model
+    BackendSteps, Building, Updates, Fitting, Freezing, Saveable, keras.Model
 ):
     """A `keras.Model` with its own training algorithm and several players.
 
@@ -104,6 +105,12 @@ class GenerativeModel(
         name: str | None = None,
         dtype: typing.Any = None,
     ):
+        if keras.config.image_data_format() != "channels_last":
+            raise ValueError(
+                "The image data format of Keras must be 'channels_last', as "
+                "the shapes of all models are. Received: 'channels_first'. "
+                "Call `keras.config.set_image_data_format('channels_last')`."
+            )
         super().__init__(name=name, dtype=dtype)
         self._compiled_step = None
         self.seed = seed
@@ -144,12 +151,12 @@ class GenerativeModel(
         return {player: f"{player}_loss" for player in self.players}
 
     def player_variables(self, player: str) -> list[keras.Variable]:
-        """The trainable variables that `player` updates."""
+        """The variables that `player` updates while they are trainable."""
         networks = [getattr(self, name) for name in self.players[player]]
         return [
             variable
             for network in keras.tree.flatten(networks)
-            for variable in network.trainable_variables
+            for variable in trainable_by_nature(network)
         ]
 
     def player_loss(self, player: str, batch: Batch, training: bool):
@@ -166,7 +173,7 @@ class GenerativeModel(
         return sum(
             variable.regularizer(variable)
             for variable in self.optimizer.player_variables(player)
-            if variable.regularizer is not None
+            if variable.trainable and variable.regularizer is not None
         )
 
     # ---- Data -------------------------------------------------------------
@@ -266,6 +273,7 @@ class GenerativeModel(
             jit_compile=jit_compile,
             auto_scale_loss=False,
         )
+        self.trainable_flags = self.flags_of_variables()
         # Past Keras' tracking, as its own tracker of the loss is set.
         means = RunningMeans([*self.loss_names.values(), *self.logged])
         object.__setattr__(self, "_loss_tracker", means)

@@ -177,6 +177,31 @@ def _portable(config):
     return config
 
 
+def _copy(optimizer):
+    """A new optimizer of the same arguments, which no file need be able to
+    hold: schedules, functions and classes of the user's own."""
+    if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return type(optimizer)(
+            _copy(optimizer.inner_optimizer),
+            initial_scale=optimizer.initial_scale,
+            dynamic_growth_steps=optimizer.dynamic_growth_steps,
+        )
+    rate, given = optimizer._learning_rate, {}
+    if not isinstance(rate, keras.Variable):
+        # Kept out of the configuration, which may not be able to hold it.
+        optimizer._learning_rate, given = 0.0, {"learning_rate": rate}
+    try:
+        config = optimizer.get_config()
+    finally:
+        optimizer._learning_rate = rate
+    copy = type(optimizer).from_config({**config, **given})
+    for name, value in vars(optimizer).items():
+        # What `exclude_from_weight_decay` has set is no argument.
+        if name.startswith("_exclude_from_weight_decay"):
+            setattr(copy, name, value)
+    return copy
+
+
 def assign_optimizers(optimizer, defaults, loss_scaling):
     """The optimizer of each player, from what `compile` was given.
 
@@ -208,14 +233,11 @@ def assign_optimizers(optimizer, defaults, loss_scaling):
         }
     else:
         given = keras.optimizers.get(optimizer)
-        config = keras.saving.serialize_keras_object(given)
-        optimizers = {
-            player: keras.saving.deserialize_keras_object(config)
-            for player in defaults
-        }
-        if len(optimizers) == 1 and not given.built:
+        if len(defaults) == 1 and not given.built:
             # The one player keeps the user's own object.
             optimizers = dict.fromkeys(defaults, given)
+        else:
+            optimizers = {player: _copy(given) for player in defaults}
     if loss_scaling:
         scaling = keras.optimizers.LossScaleOptimizer
         optimizers = {

@@ -2,6 +2,7 @@
 
 import difflib
 import inspect
+import numbers
 import typing
 
 import keras
@@ -47,6 +48,7 @@ class Saveable:
         instance = super().__new__(cls, *args, **kwargs)
         _refuse_unknown(cls, kwargs)
         bound = cls.__signature__.bind(*args, **kwargs)
+        _check_shapes(bound.arguments)
         bound.apply_defaults()
         # Past Keras' tracking: these are arguments, not parts of the model.
         object.__setattr__(instance, "_arguments", dict(bound.arguments))
@@ -58,10 +60,15 @@ class Saveable:
             for key, value in self._arguments.items()
         }
         base = super(keras.Model, self).get_config()
-        return {**config, "name": self.name, "dtype": base["dtype"]}
+        config |= {"name": self.name, "dtype": base["dtype"]}
+        if frozen := self.frozen_layers():
+            config["frozen"] = frozen
+        return config
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        frozen = config.pop("frozen", [])
         arguments = {
             key: keras.saving.deserialize_keras_object(
                 value, custom_objects=custom_objects
@@ -71,13 +78,16 @@ class Saveable:
         # What is a default anyway is left out: a subclass may set an argument
         # of its parent itself.
         parameters = cls.__signature__.parameters
-        return cls(
+        model = cls(
             **{
                 key: value
                 for key, value in arguments.items()
                 if not _is_default(value, parameters.get(key))
             }
         )
+        if frozen:
+            model.freeze_layers(frozen)
+        return model
 
     def _seed_states(self):
         kept = {id(v) for v in [*self.weights, *self.metrics_variables]}
@@ -169,6 +179,30 @@ def _with_all_arguments(cls):
         [itself, *cls.__signature__.parameters.values()]
     )
     return __init__
+
+
+def _check_shapes(arguments):
+    """Shapes are tuples of integers; those of images have their channels."""
+    for name, value in arguments.items():
+        if not name.endswith("_shape") or value is None:
+            continue
+        received = f"Received: {name}={value!r}."
+        if not isinstance(value, list | tuple) or not all(
+            size is None or (isinstance(size, numbers.Integral) and size > 0)
+            for size in value
+        ):
+            mend = "Pass the shape of one example, such as (28, 28, 1)."
+            if isinstance(value, numbers.Integral):
+                mend = f"Pass {name}=({value},)."
+            raise ValueError(
+                f"`{name}` must be a tuple of positive integers. {received} "
+                f"{mend}"
+            )
+        if name == "image_shape" and len(value) != 3:
+            mend = "Add the number of channels, 1 for gray images."
+            raise ValueError(
+                f"`{name}` must be (height, width, channels). {received} {mend}"
+            )
 
 
 def _refuse_unknown(cls, kwargs):

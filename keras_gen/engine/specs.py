@@ -14,6 +14,8 @@ from keras import ops
 from keras_gen.backend import noise
 
 MISSING = -1
+# The entries that are looked at together.
+BLOCK = 2**24
 
 
 class Spec:
@@ -52,13 +54,8 @@ class Spec:
 
     def check_values(self, owner: str, name: str, array: np.ndarray) -> None:
         """Raises unless the values of an array fit."""
-        if array.dtype.kind in "fV" and not np.all(
-            np.isfinite(array.astype("float32"))
-        ):
-            raise ValueError(
-                f"`{name}` of {owner} must be finite. Received: {name} with "
-                "NaN or infinity. Clean the data."
-            )
+        if array.dtype.kind in "fV" and array.size:
+            check_finite(owner, name, extremes(array))
 
     def check_order(
         self, owner: str, name: str, array, batch_size: int, shuffle: bool
@@ -71,9 +68,9 @@ class Spec:
 
     def array(self, owner: str, name: str, value) -> np.ndarray:
         """A user's array in the type of the spec, if its shape fits."""
-        array = ops.convert_to_numpy(value)
+        array = as_numpy(value)
         self.check_shape(owner, name, array.shape)
-        return array.astype(self.dtype)
+        return array.astype(self.dtype, copy=False)
 
     def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
         """`n` random examples that fit, with 4 in place of free sizes."""
@@ -119,11 +116,13 @@ class Examples(Spec):
                 f"`{name}` of {owner} must be numbers. Received: "
                 f"dtype={array.dtype}. Convert the data to float32."
             )
-        super().check_values(owner, name, array)
-        if self.value_range is None or not array.size:
+        if not array.size:
+            return
+        smallest, largest = extremes(array)
+        check_finite(owner, name, (smallest, largest))
+        if self.value_range is None:
             return
         low, high = self.value_range
-        smallest, largest = float(array.min()), float(array.max())
         slack = 1e-3 * (high - low)
         message = (
             f"`{name}` of {owner} must have values from {low:g} to {high:g}. "
@@ -323,6 +322,34 @@ class Groups(Spec):
 
     def draw(self, rng, n):
         return (np.arange(n) // 2).astype(self.dtype)
+
+
+def as_numpy(x) -> np.ndarray:
+    """An array or a tensor as an array: not copied if it is one."""
+    return x if isinstance(x, np.ndarray) else ops.convert_to_numpy(x)
+
+
+def extremes(array: np.ndarray) -> tuple[float, float]:
+    """The smallest and the largest value: NaN if any value is.
+
+    They are looked for in blocks of rows, so that an array that is mapped
+    from a file is never in memory as a whole.
+    """
+    rows = max(1, BLOCK * len(array) // max(array.size, 1))
+    blocks = [array[i : i + rows] for i in range(0, len(array), rows)]
+    return (
+        float(np.min([block.min() for block in blocks])),
+        float(np.max([block.max() for block in blocks])),
+    )
+
+
+def check_finite(owner: str, name: str, values: tuple) -> None:
+    """Raises unless values are finite."""
+    if not np.all(np.isfinite(values)):
+        raise ValueError(
+            f"`{name}` of {owner} must be finite. Received: {name} with NaN "
+            "or infinity. Clean the data."
+        )
 
 
 def _fits(shape, expected):

@@ -14,6 +14,8 @@ class Updates:
     def minimize(self, player: str, batch=None, *, variables=None, over=None):
         """Updates a player's variables by one step of its optimizer.
 
+        Variables of frozen layers stay as they are.
+
         The loss is logged under the player's name. Changes that it makes to
         other state, such as the moving statistics of batch normalization,
         last. Regularizers of the player's variables are added to it.
@@ -36,6 +38,7 @@ class Updates:
         optimizer = self.optimizer[player]
         if variables is None:
             variables = self.optimizer.player_variables(player)
+        variables = [v for v in variables if v.trainable]
         given = batch
         if not callable(batch):
 
@@ -50,6 +53,8 @@ class Updates:
                 loss = ops.cast(loss, "float32") + self.regularization(player)
                 return optimizer.scale_loss(loss), (loss, aux)
 
+            if not variables:
+                return objective()[1], []
             return backend.differentiate(objective, variables)
 
         if over is None:
@@ -69,7 +74,8 @@ class Updates:
             gradients = [gradient * scale for gradient in gradients]
         else:
             gradients = self.transform_gradients(player, gradients)
-        backend.apply_gradients(optimizer, gradients, variables)
+        if variables:
+            backend.apply_gradients(optimizer, gradients, variables)
         self.after_update(player)
         self.log(**{self.loss_names[player]: loss})
         return loss, aux

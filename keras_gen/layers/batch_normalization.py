@@ -29,7 +29,7 @@ class BatchNormalization(keras.layers.Layer):
     Call arguments:
         inputs: Tensor with at least two axes.
         training: Boolean. Whether to use the statistics of the batch and
-            to update the moving ones.
+            to update the moving ones: not if the layer is frozen.
 
     Example:
 
@@ -88,7 +88,7 @@ class BatchNormalization(keras.layers.Layer):
         x = at_least_float32(inputs)
         gamma = ops.cast(self.gamma, x.dtype) if self.scale else None
         beta = ops.cast(self.beta, x.dtype) if self.center else None
-        if training:
+        if training and self.trainable:
             outputs = self._normalize_batch(x, gamma, beta)
         else:
             centered = x - ops.cast(self.moving_mean, x.dtype)

@@ -73,5 +73,10 @@ def lines_between(start: np.ndarray, stop: np.ndarray, steps: int):
 
     From `(n, size)` to `(n, steps, size)`, both ends included.
     """
+    if len(start) != len(stop):
+        raise ValueError(
+            "The two ends of lines must be as many. Received: "
+            f"{len(start)} and {len(stop)} examples. Pass pairs."
+        )
     fraction = np.linspace(0.0, 1.0, steps, dtype="float32")[:, None]
     return start[:, None] + fraction * (stop - start)[:, None]

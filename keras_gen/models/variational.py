@@ -106,7 +106,7 @@ class VariationalModel(PriorSampling, EncoderDecoderModel):
     def posterior(self, x, training=False) -> Distribution:
         """The distribution `q(z|x)`, normal by the encoder's two outputs."""
         mean, log_variance = self.encoder(x, training=training)
-        return Normal(mean, log_variance)
+        return Normal.learned(mean, log_variance)
 
     def posterior_of(self, batch: Batch, training=False) -> Distribution:
         """The posterior in the bound of a batch, by default `q(z|x)`."""

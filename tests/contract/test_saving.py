@@ -6,13 +6,16 @@ import keras
 import numpy as np
 
 from keras_gen import load_model
+from keras_gen.engine.freezing import trainable_by_nature
 from tests.contract.helpers import (
     arrays,
+    assert_finite,
     assert_identical,
     fit,
     layers_of,
     plain,
     state_of,
+    trained,
 )
 
 
@@ -79,6 +82,40 @@ def test_own_networks_follow_the_seed_and_go_on(own_case, tmp_path):
     model.save(tmp_path / "model.keras")
     loaded = load_model(tmp_path / "model.keras")
     assert_goes_on_alike(model, loaded, data=own_case.data(steps=1, seed=2))
+
+
+def test_frozen_layers_stay_through_files(plain_case, tmp_path):
+    """Those of the first network, a part of a player or all of it."""
+    path = tmp_path / "model.keras"
+    trained(plain_case)[0].save(path)
+    model = load_model(path)
+    first_network(model).trainable = False
+    model.save(path)
+    loaded = load_model(path)
+    flags = [layer.trainable for layer in layers_of(model)]
+    assert [layer.trainable for layer in layers_of(loaded)] == flags
+    assert_identical(state_of(model), state_of(loaded))
+    frozen = trainable_by_nature(first_network(loaded))
+    before = arrays(frozen), arrays(loaded.trainable_variables)
+    history = fit(loaded, plain_case.data(steps=2, seed=2))
+    assert_finite(history.values())
+    assert_identical(arrays(frozen), before[0])
+    assert any(
+        map(
+            np.any,
+            map(np.subtract, before[1], arrays(loaded.trainable_variables)),
+        )
+    )
+    # What is trained again goes on with its moments.
+    first_network(loaded).trainable = True
+    fit(loaded, plain_case.data(steps=2, seed=2))
+    assert not all(map(np.array_equal, arrays(frozen), before[0]))
+
+
+def first_network(model):
+    """The first network of the first player."""
+    names = next(iter(model.players.values()))
+    return keras.tree.flatten(getattr(model, names[0]))[0]
 
 
 def test_a_model_that_was_never_compiled_can_be_saved(plain_case, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 
 from keras_gen.engine.callbacks import count_steps, listens_to_batches
-from tests.engine.toys import Solo, compiled, points
+from tests.engine.toys import Game, Solo, compiled, points
 
 X = points(10)
 
@@ -132,6 +132,51 @@ def test_training_stops_where_a_callback_asks():
 
     history = solo().fit(X, epochs=5, verbose=0, callbacks=[Stop()])
     assert history.epoch == [0, 1]
+
+
+@pytest.mark.parametrize("player", ["first", "second"])
+def test_training_stops_where_a_loss_is_not_a_number(player, capsys):
+    """Whichever player's, although no log is called "loss"."""
+    model = Game()
+
+    def step(batch):
+        for name in model.players:
+            loss = ops.mean(model.left(batch.x))
+            factor = np.nan if name == player else 1.0
+            model.minimize(name, lambda loss=loss * factor: loss)
+
+    compiled(model, step=step, run_eagerly=True)
+    stop = keras.callbacks.TerminateOnNaN()
+    history = model.fit(X, batch_size=2, epochs=3, verbose=0, callbacks=[stop])
+    assert history.epoch == [0]
+    assert capsys.readouterr().out.count("Batch 0: Invalid loss") == 1
+    stop = keras.callbacks.TerminateOnNaN(raise_error=True)
+    with pytest.raises(RuntimeError, match="Terminating training"):
+        model.fit(X, batch_size=2, verbose=0, callbacks=[stop])
+
+
+def test_what_a_batch_returns_is_in_the_order_of_the_names():
+    model = solo()
+    x = X[:2]
+    assert model.metrics_names == ["loss", "extra"]
+    expected = [np.mean(x**2), np.mean(x)]
+    np.testing.assert_allclose(model.train_on_batch(x), expected, rtol=1e-5)
+    np.testing.assert_allclose(model.test_on_batch(x), expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        model.evaluate(x, verbose=0), expected, rtol=1e-5
+    )
+    assert Solo().metrics_names == []
+
+
+def test_data_without_an_end_need_a_number_of_steps():
+    model = solo()
+    with pytest.raises(ValueError, match="`steps_per_epoch` must be given"):
+        model.fit(Endless(), verbose=0)
+    with pytest.raises(ValueError, match="`validation_steps` must be given"):
+        model.fit(X, validation_data=Endless(), verbose=0)
+    with pytest.raises(ValueError, match="`steps` must be given"):
+        model.evaluate(Endless(), verbose=0)
+    model.evaluate(Endless(), steps=2, verbose=0)
 
 
 def test_batches_are_told_only_if_a_callback_listens(monkeypatch):

@@ -14,6 +14,7 @@ from tests.engine.toys import (
     array,
     arrays,
     compiled,
+    dense,
     points,
 )
 
@@ -325,3 +326,64 @@ def test_compile_of_a_single_player_takes_any_optimizer():
         "first": "first_loss",
         "second": "second_loss",
     }
+
+
+# ---- Optimizers that no file can hold ---------------------------------------
+
+
+class Halving(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule that is not registered with Keras."""
+
+    def __call__(self, step):
+        return 0.5 ** ops.cast(step, "float32")
+
+
+class OwnSGD(SGD):
+    """A class that is not registered with Keras."""
+
+
+@pytest.mark.parametrize(
+    ("given", "rate"),
+    [
+        (lambda: SGD(Halving()), 1.0),
+        (lambda: SGD(lambda: 0.25), 0.25),
+        (lambda: OwnSGD(0.125), 0.125),
+        (lambda: keras.optimizers.LossScaleOptimizer(OwnSGD(Halving())), 1.0),
+    ],
+)
+def test_schedules_functions_and_own_classes_are_copied(given, rate):
+    made = assign_optimizers(given(), {"a": None, "b": None}, False)
+    first, second = (getattr(o, "inner_optimizer", o) for o in made.optimizers)
+    assert first is not second and type(first) is type(second)
+    assert isinstance(first, SGD)
+    assert float(first.learning_rate) == rate
+
+
+def test_a_copy_excludes_the_same_variables_from_weight_decay():
+    given = keras.optimizers.AdamW(0.1)
+    given.exclude_from_weight_decay(var_names=["bias"])
+    made = assign_optimizers(given, {"a": None, "b": None}, False)
+    kernel, bias = (keras.Variable([1.0], name=n) for n in ("kernel", "bias"))
+    for optimizer in made.optimizers:
+        optimizer.build([kernel, bias])
+        assert optimizer._use_weight_decay(kernel)
+        assert not optimizer._use_weight_decay(bias)
+
+
+def test_gradients_are_accumulated():
+    """Two batches of a half make the update of the whole; by Adam's kernel
+    too, which TensorFlow has."""
+    weights = []
+    for size, steps in ((8, None), (4, 2)):
+        adam = keras.optimizers.Adam(0.1, gradient_accumulation_steps=steps)
+        model = Solo(network=dense(kernel_initializer="ones"))
+
+        def step(batch, model=model):
+            model.minimize("model", lambda: ops.mean(model(batch.x) ** 2))
+
+        compiled(model, adam, step=step)
+        model.fit(X, batch_size=size, shuffle=False, verbose=0)
+        weights.append(arrays(model.network.weights))
+    for whole, parts in zip(*weights, strict=True):
+        np.testing.assert_allclose(whole, parts, rtol=1e-5)
+    assert not np.allclose(weights[0][0], 1.0)

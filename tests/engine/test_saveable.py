@@ -88,6 +88,34 @@ def test_networks_are_kept_by_configuration():
     assert len(model.trainable_variables) == 2
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"input_shape": 784}, r"Pass input_shape=\(784,\)"),
+        ({"input_shape": (28, 0)}, "must be a tuple of positive integers"),
+        ({"input_shape": "28x28"}, "must be a tuple of positive integers"),
+        ({"image_shape": (28, 28)}, "must be .height, width, channels."),
+    ],
+)
+def test_shapes_are_checked_by_their_names(arguments, words):
+    class Shaped(Solo):
+        def __init__(self, input_shape=(2,), image_shape=(2, 2, 1), **kwargs):
+            super().__init__(**kwargs)
+
+    Shaped([3], (None, None, 3))
+    with pytest.raises(ValueError, match=words):
+        Shaped(**arguments)
+
+
+def test_images_must_have_their_channels_last():
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(ValueError, match="must be 'channels_last'"):
+            Solo()
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
 def test_two_models_do_not_share_arguments():
     first, second = Sized(2), Sized(3)
     assert first.get_config()["size"] == 2

@@ -69,6 +69,18 @@ def test_moving_statistics_are_weighted_by_the_momentum(x):
     )
 
 
+def test_a_frozen_layer_runs_in_inference_mode(x):
+    """As that of Keras does."""
+    layer = layer_like(x)
+    expected = array(layer(x))
+    layer.trainable = False
+    np.testing.assert_array_equal(array(layer(x, training=True)), expected)
+    np.testing.assert_array_equal(array(layer.moving_mean), np.zeros(5))
+    layer.trainable = True
+    layer(x, training=True)
+    assert np.any(array(layer.moving_mean))
+
+
 def test_inference_takes_the_moving_statistics_and_leaves_them(x):
     layer = layer_like(x)
     layer.moving_mean.assign(np.arange(5.0))

@@ -22,6 +22,7 @@ from keras import ops
 
 from keras_gen.checks import check_option, check_positive
 from keras_gen.distributions import Bernoulli, Normal
+from keras_gen.distributions.normal import LIKELIHOOD_BOUNDS
 from keras_gen.layers import SharedLogVariance
 from keras_gen.models.variational import VariationalModel
 from keras_gen.networks.conv import conv_decoder, conv_encoder
@@ -142,7 +143,8 @@ class VAE(VariationalModel):
         if self.likelihood_kind == "gaussian":
             return Normal(*outputs, 2.0 * math.log(self.scale), rank)
         logits, log_variance = outputs
-        return Normal(ops.sigmoid(logits), log_variance, rank)
+        mean = ops.sigmoid(logits)
+        return Normal.learned(mean, log_variance, rank, LIKELIHOOD_BOUNDS)
 
     def latent_grid(self, side: int = 20) -> np.ndarray:
         """Decodes codes at evenly spaced quantiles of the prior.

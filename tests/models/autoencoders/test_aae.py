@@ -305,8 +305,9 @@ def test_gaussian_posterior_without_variance_is_deterministic():
         weights = getattr(plain, name).get_weights()
         getattr(model, name).set_weights(weights)
     batch = batch_of(points())
+    # The least deviation, exp(-10), is 5e-5.
     assert losses_of(model, batch) == pytest.approx(
-        losses_of(plain, batch), rel=1e-6
+        losses_of(plain, batch), rel=1e-4
     )
 
 

@@ -136,7 +136,7 @@ def test_smaller_images_have_strided_networks(shape, filters, expected):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"image_shape": (30,)}, r"multiples of 4.*\(30,\)"),
+        ({"image_shape": (30, 32, 1)}, r"multiples of 4.*\(30, 32, 1\)"),
         (
             {"invariance_weight": Schedule(1.0, -0.1, over=2)},
             "negative.*invariance_weight=-0.1",

@@ -242,6 +242,21 @@ def test_bernoulli_decoder_shows_probabilities(model):
     np.testing.assert_allclose(model.decode(codes()), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("likelihood", ["gaussian_learned", "gaussian_shared"])
+def test_pixels_that_never_change_stay_finite(likelihood):
+    """Their variance would otherwise fall until its inverse overflows."""
+    model = tiny(likelihood=likelihood)
+    model.compile(keras.optimizers.Adam(0.3))
+    x = np.zeros((64, *model.input_shape), "float32")
+    if likelihood == "gaussian_learned":
+        x[:, 1:] = np.random.default_rng(0).uniform(size=x[:, 1:].shape)
+    history = model.fit(x, epochs=40, batch_size=16, verbose=0).history
+    assert np.all(np.isfinite(history["loss"]))
+    assert history["loss"][-1] < history["loss"][0]
+    for weights in model.get_weights():
+        assert np.all(np.isfinite(weights))
+
+
 def test_only_a_gaussian_of_fixed_scale_takes_any_values():
     assert tiny(likelihood="gaussian").value_range is None
     for likelihood in ("bernoulli", "gaussian_learned", "gaussian_shared"):

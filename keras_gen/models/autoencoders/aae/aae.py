@@ -151,7 +151,7 @@ class AAE(AdversarialAutoencoder):
         outputs = self.encoder(x, training=training)
         if self.posterior != "gaussian":
             return at_least_float32(outputs)
-        q = Normal(*outputs)
+        q = Normal.learned(*outputs)
         return q.mean if eps is None else q.reparameterize(eps)
 
     def sample_code(self, x, training):
