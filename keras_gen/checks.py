@@ -1,9 +1,8 @@
 """Checks of arguments, which say what must be, what came, and the mend."""
 
 from collections.abc import Iterable
+from numbers import Number
 from typing import Any
-
-import keras
 
 
 def check_option(name: str, value: Any, options: Iterable) -> None:
@@ -104,7 +103,7 @@ def check_count(**values: int) -> None:
     >>> check_count(k=25)
     """
     for name, value in values.items():
-        if value < 0 or value != int(value):
+        if not isinstance(value, Number) or value < 0 or value != int(value):
             raise ValueError(
                 f"`{name}` must be an integer, not negative. Received: "
                 f"{name}={value!r}."
@@ -136,44 +135,6 @@ def as_units(name: str, value: int | Iterable[int]) -> tuple[int, ...]:
             f"Received: {name}={value!r}."
         )
     return units
-
-
-def check_network(
-    owner: str,
-    name: str,
-    network: keras.layers.Layer,
-    inputs: list[tuple] | None = None,
-    outputs: list[tuple] | None = None,
-) -> None:
-    """Raises unless a network has inputs and outputs of the given shapes.
-
-    Networks that do not know their shapes, such as subclassed ones, are not
-    checked.
-
-    Args:
-        owner: String. The name of the model that the network is part of.
-        name: String. The argument that it was given as.
-        network: `keras.Model`.
-        inputs: List of the shapes of the inputs, without the batch, or
-            `None` for any.
-        outputs: The same for the outputs.
-
-    Raises:
-        ValueError: If shapes differ.
-    """
-    for kind, expected in (("inputs", inputs), ("outputs", outputs)):
-        tensors = getattr(network, kind, None)
-        if expected is None or tensors is None:
-            continue
-        expected = [(None, *shape) for shape in expected]
-        found = [tuple(tensor.shape) for tensor in tensors]
-        if not same_shapes(found, expected):
-            raise ValueError(
-                f"`{name}` of {owner} must have {kind} of shape "
-                f"{', '.join(map(str, expected))}. Received: a network with "
-                f"{kind} of shape {', '.join(map(str, found))}. Change the "
-                "network, or the arguments of the model that set these shapes."
-            )
 
 
 def same_shapes(found: list[tuple], expected: list[tuple]) -> bool:

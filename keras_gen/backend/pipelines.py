@@ -18,11 +18,15 @@ def is_data_loader(x) -> bool:
     return _is_a(x, "torch.utils.data", "DataLoader")
 
 
+def _is_py_dataset(x):
+    return _is_a(x, "keras.", "PyDataset")
+
+
 def is_endless(x) -> bool:
     """Whether `x` is known to bring batches without end."""
     if is_dataset(x):
         return int(x.cardinality()) == -1  # `tf.data.INFINITE_CARDINALITY`.
-    return _is_a(x, "keras.", "PyDataset") and x.num_batches is None
+    return _is_py_dataset(x) and x.num_batches is None
 
 
 def watch_dataset(dataset, check):
@@ -53,3 +57,27 @@ def watch_dataset(dataset, check):
             return tf.nest.map_structure(tf.identity, element)
 
     return dataset.enumerate().map(passed).prefetch(1)
+
+
+def is_pipeline(x) -> bool:
+    """Whether `x` brings batches: a data set, a loader or a generator."""
+    arrays = hasattr(x, "shape") or isinstance(x, str | list | tuple | dict)
+    return not arrays and (hasattr(x, "__iter__") or _is_py_dataset(x))
+
+
+def batches(source):
+    """The batches of a data set, a loader or a generator, once.
+
+    Args:
+        source: `tf.data.Dataset`, `DataLoader`, `PyDataset` or iterable.
+
+    Yields:
+        What it brings, of arrays or tensors.
+    """
+    if is_dataset(source):
+        yield from source.as_numpy_iterator()
+    elif _is_py_dataset(source):
+        for index in range(source.num_batches):
+            yield source[index]
+    else:
+        yield from source

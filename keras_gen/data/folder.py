@@ -60,7 +60,7 @@ def build(
     size = None if image_size is None else images.as_size(image_size)
     files, classes, splits = _scan(data_dir)
     with tf.device("CPU:0"):
-        paths = tf.constant(files)
+        paths = tf.constant([os.fsencode(file) for file in files])
         labels = None if classes is None else tf.constant(classes, "int64")
 
     def read(index):
@@ -137,8 +137,16 @@ def _scan(data_dir):
 def _pictures(root):
     """The paths of all pictures below a folder as tuples, sorted."""
     found = []
+    seen = {os.path.realpath(root)}
     for folder, subfolders, names in os.walk(root, followlinks=True):
         subfolders[:] = [name for name in subfolders if _is_visible(name)]
+        # A link may lead back up.
+        real = {
+            name: os.path.realpath(os.path.join(folder, name))
+            for name in subfolders
+        }
+        subfolders[:] = [name for name in subfolders if real[name] not in seen]
+        seen.update(real.values())
         inner = Path(folder).relative_to(root).parts
         found += [
             (*inner, name)

@@ -1,10 +1,14 @@
 """Batched inference, so that memory stays bounded."""
 
+from collections.abc import Iterable
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_gen import backend
+from keras_gen.checks import check_positive
+from keras_gen.progress import progress
 
 
 def run_batched(fn, *arrays, batch_size=256):
@@ -19,21 +23,46 @@ def run_batched(fn, *arrays, batch_size=256):
     Returns:
         The structure of NumPy arrays.
     """
+    check_positive(batch_size=batch_size)
     size = len(arrays[0])
     if size == 0:
         raise ValueError(
             "Arrays must hold at least one example. Received: shapes "
             f"{[np.shape(array) for array in arrays]}."
         )
+    batches = batches_of(*arrays, batch_size=batch_size)
+    return run_batches(fn, batches, -(-size // batch_size))
+
+
+def batches_of(*arrays, batch_size):
+    """Batches of arrays, as tuples of views of them."""
+    for start in range(0, len(arrays[0]), batch_size):
+        yield tuple(array[start : start + batch_size] for array in arrays)
+
+
+def run_batches(fn, batches: Iterable[tuple], total=None, what=""):
+    """Applies `fn` to batches and concatenates the results.
+
+    Args:
+        fn: Function of tensors, as in `run_batched`.
+        batches: Iterable of tuples of arrays.
+        total: Integer, or `None` if the number of batches is not known.
+        what: String. The name of the work, should it take long.
+
+    Returns:
+        The structure of NumPy arrays.
+    """
     results = []
-    for start in range(0, size, batch_size):
-        parts = [
-            ops.convert_to_tensor(array[start : start + batch_size])
-            for array in arrays
-        ]
+    for arrays in progress(batches, total, what):
+        tensors = [ops.convert_to_tensor(array) for array in arrays]
         with backend.inference():
-            result = fn(*parts)
+            result = fn(*tensors)
         results.append(keras.tree.map_structure(ops.convert_to_numpy, result))
+    if not results:
+        raise ValueError(
+            "Data must bring at least one batch. Received: none. A generator "
+            "can be read once only: pass a new one."
+        )
     return keras.tree.map_structure(
         lambda *parts: np.concatenate(parts, axis=0), *results
     )

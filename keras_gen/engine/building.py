@@ -2,13 +2,17 @@
 
 import contextlib
 import random
+import threading
 import typing
 from collections.abc import Callable
 
 import keras
 
 from keras_gen.backend.seeds import derived_seed
-from keras_gen.checks import check_network, check_option
+from keras_gen.checks import check_option
+from keras_gen.engine.own_networks import check_network, output_shapes
+
+_ONE_AT_A_TIME = threading.RLock()
 
 
 class Building:
@@ -58,8 +62,9 @@ class Building:
         build: Callable[[], keras.layers.Layer],
         inputs: list[tuple] | None = None,
         outputs: list[tuple] | None = None,
+        logits: int = 0,
     ) -> keras.layers.Layer:
-        """The user's network, or the model's own, with its shapes checked.
+        """The user's network, or the model's own, built and checked.
 
         Args:
             name: String. The argument of the constructor.
@@ -69,6 +74,8 @@ class Building:
             inputs: List of the shapes of the inputs, without the batch, or
                 `None` for any.
             outputs: The same for the outputs.
+            logits: Integer. How many of the outputs, the first ones, are
+                logits or scores, which have no activation.
 
         Returns:
             The network. Assign it to an attribute.
@@ -78,13 +85,30 @@ class Building:
                 network = build()
         else:
             network = given
-        check_network(type(self).__name__, name, network, inputs, outputs)
+        owner = type(self).__name__
+        expected = (inputs, outputs, logits)
+        check_network(owner, name, network, *expected, given is not None)
         self._seed_layers(name, network)
         return network
+
+    def output_sizes(
+        self, name: str, network: keras.Model, inputs: list[tuple]
+    ) -> list[int]:
+        """The sizes of the last axis of a network's outputs.
+
+        Args:
+            name: String. The argument of the constructor.
+            network: `keras.Model`, which is built if it was not.
+            inputs: List of the shapes of the inputs, without the batch.
+        """
+        owner = type(self).__name__
+        shapes = output_shapes(owner, name, network, inputs)
+        return [shape[-1] for shape in shapes]
 
     @contextlib.contextmanager
     def building_scope(self):
         """Builds layers in this model's dtype policy, from its seed."""
+        _ONE_AT_A_TIME.acquire()  # What follows is one for the process.
         policy = keras.config.dtype_policy()
         state = random.getstate()
         keras.config.set_dtype_policy(self.dtype_policy)
@@ -98,6 +122,7 @@ class Building:
             keras.config.set_dtype_policy(policy)
             if self.seed is not None:
                 random.setstate(state)
+            _ONE_AT_A_TIME.release()
 
     def _seed_layers(self, name, network):
         """Seeds the layers, such as dropout, that have no seed of their own.

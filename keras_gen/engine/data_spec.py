@@ -75,7 +75,8 @@ def map_batch(fn, owner: str, spec: Batch, batch: Batch) -> Batch:
     if spec.y is None and batch.y is not None:
         raise ValueError(
             f"{owner} must be trained on examples alone. Received: data with "
-            "labels or targets `y`. Call `fit(x)`."
+            "labels or targets `y`. Call `fit(x)`; drop those of a data set by "
+            "`dataset.map(lambda x, y: x)`."
         )
     if batch.y is None:
         if spec.y is not None and not getattr(spec.y, "optional", False):
@@ -92,6 +93,12 @@ def prepare_batch(owner: str, spec: Batch, batch: Batch) -> Batch:
     """The batch that a step gets: shapes checked, types cast."""
 
     def prepare(name, spec, tensor):
+        if getattr(tensor.shape, "rank", 0) is None:
+            raise ValueError(
+                f"`{name}` of {owner} must be of known rank. Received: a "
+                "tensor of unknown rank. Call `tf.ensure_shape(x, "
+                f"{spec.shape})` on each example of the data set."
+            )
         spec.check_shape(owner, name, tensor.shape)
         return spec.prepare(tensor)
 
@@ -117,6 +124,11 @@ def check_batch(
 
     def check(name, spec, leaf):
         spec.check_shape(owner, name, leaf.shape)
+        if not len(leaf):
+            raise ValueError(
+                f"`{name}` of {owner} must hold at least one example. "
+                f"Received: shape={tuple(leaf.shape)}."
+            )
         spec.check_values(owner, name, as_numpy(leaf))
         if batch_size is not None:
             spec.check_order(owner, name, leaf, batch_size, shuffle)

@@ -81,7 +81,7 @@ def _watched_loader(loader, check):
 
     class Watched(type(loader)):
         def __iter__(self):
-            batches = super().__iter__()
+            batches = map(_as_data, super().__iter__())
             if not self.checked:
                 self.checked = True
                 first = next(batches, None)
@@ -89,6 +89,10 @@ def _watched_loader(loader, check):
                     check(first)
                     batches = itertools.chain([first], batches)
             return iter(batches)
+
+    def _as_data(batch):
+        """Keras would take a bare tensor for a tuple of its rows."""
+        return (batch,) if hasattr(batch, "shape") else batch
 
     watched = copy.copy(loader)
     watched.__class__ = Watched

@@ -1,5 +1,8 @@
 """How `fit` and `evaluate` of Keras run a model's steps, on checked data."""
 
+import operator
+import typing
+
 import keras
 from keras import ops
 
@@ -8,10 +11,13 @@ from keras_gen.backend import pipelines
 from keras_gen.engine.callbacks import arrange_callbacks
 from keras_gen.engine.data_spec import Batch, prepare_batch
 from keras_gen.engine.first_batch import FirstBatch, is_arrays
+from keras_gen.engine.updates import too_few
 
 
 class Fitting:
     """Training and evaluation. Mixed into `GenerativeModel`."""
+
+    is_evaluating: typing.ClassVar[bool] = False
 
     def run_training_step(self, data):
         """Trains on what `fit` was given, and returns the logs."""
@@ -25,7 +31,11 @@ class Fitting:
 
     def run_evaluation_step(self, data):
         """Evaluates what `evaluate` was given, and returns the logs."""
-        self.evaluation_step(self.prepared(data))
+        self.is_evaluating = True
+        try:
+            self.evaluation_step(self.prepared(data))
+        finally:
+            self.is_evaluating = False
         return self._loss_tracker.result()
 
     def prepared(self, data) -> Batch:
@@ -90,20 +100,24 @@ class Fitting:
         )
         _refuse_endless(x, steps_per_epoch=steps_per_epoch)
         _refuse_endless(validation_data, validation_steps=validation_steps)
+        if batch_size is not None:
+            batch_size = operator.index(batch_size)
         if shuffle is None:
             # Keras warns where it cannot shuffle.
             shuffle = is_arrays(x) and not self.ordered_batches
         if self.compiled:
             backend.synchronize([*self.variables, *self.optimizer.variables])
-        first = FirstBatch(self._check)
+        first = FirstBatch(self._check_training)
         x = self._checked(first, x, y, batch_size, shuffle)
+        if is_arrays(x):
+            self._check_parts(x, batch_size or 32)
         held_out = FirstBatch(self._check)
-        if isinstance(validation_data, list | tuple):
-            pair = keras.utils.unpack_x_y_sample_weight(validation_data)
+        if validation_data is not None:
+            pair = keras.utils.unpack_x_y_sample_weight(validation_data)[:2]
             size = validation_batch_size or batch_size
-            self._checked(held_out, *pair[:2], size)
-        elif validation_data is not None:
-            validation_data = held_out.watch(validation_data)
+            checked = self._checked(held_out, *pair, size)
+            if not is_arrays(pair[0]):
+                validation_data = checked
         options = {
             "validation_split": validation_split,
             "validation_data": validation_data,
@@ -179,9 +193,26 @@ class Fitting:
         values = [logs[name] for name in self.metrics_names]
         return values if len(values) > 1 else values[0]
 
+    def _check_training(self, batch):
+        self._check(batch)
+        self._check_parts(batch.x)
+
+    def _check_parts(self, x, batch_size=None):
+        """Raises unless a step can divide its batch."""
+        size = len(keras.tree.flatten(x)[0])
+        size = min(size, batch_size or size)
+        if size < self.batch_parts:
+            raise ValueError(too_few(self.batch_parts).format(size=size))
+
     def _checked(self, first, x, y=None, batch_size=None, shuffle=False):
         """`x`, checked now if it is an array, else when it is read."""
         if not is_arrays(x):
+            if isinstance(x, list | tuple | dict):
+                raise ValueError(
+                    f"`x` of {type(self).__name__} must be arrays, or a data "
+                    f"set of batches. Received: {type(x).__name__}. Pass "
+                    "`np.asarray(x)`."
+                )
             return first.watch(x)
         self._check(Batch(x, y), None, batch_size or 32, shuffle)
         return x

@@ -2,12 +2,16 @@
 
 import os
 import typing
+import warnings
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_gen import serving
-from keras_gen.engine.batched import run_batched
+from keras_gen.backend import pipelines
+from keras_gen.checks import check_positive
+from keras_gen.engine.batched import batches_of, run_batched, run_batches
 from keras_gen.engine.building import Building
 from keras_gen.engine.data_spec import Batch, check_batch, map_spec
 from keras_gen.engine.fitting import Fitting
@@ -15,7 +19,7 @@ from keras_gen.engine.freezing import Freezing, trainable_by_nature
 from keras_gen.engine.players import assign_optimizers
 from keras_gen.engine.records import RunningMeans, Signature
 from keras_gen.engine.saveable import Saveable
-from keras_gen.engine.specs import Spec
+from keras_gen.engine.specs import Spec, as_numpy
 from keras_gen.engine.trainer import BackendSteps
 from keras_gen.engine.updates import Updates
 
@@ -42,6 +46,8 @@ class GenerativeModel(
         presets: Dictionary from the name of each named configuration to its
             arguments; `"paper"` need not be named if it has none.
         ordered_batches: Boolean. Whether `fit` leaves arrays in their order.
+        batch_parts: Integer. Into how many parts a step divides its batch,
+            which must have as many examples; the last of an epoch need not.
 
     A subclass defines:
         data_spec: What data it takes.
@@ -95,6 +101,7 @@ class GenerativeModel(
     players: typing.ClassVar[dict[str, list[str]]] = {}
     logged: typing.ClassVar[tuple[str, ...]] = ()
     ordered_batches: typing.ClassVar[bool] = False
+    batch_parts: int = 1
     # What the bases ask of a subclass: attributes and methods.
     must_set: typing.ClassVar[tuple[str, ...]] = ()
     must_define: typing.ClassVar[tuple[str, ...]] = ("data_spec",)
@@ -171,7 +178,7 @@ class GenerativeModel(
     def regularization(self, player: str):
         """The sum of the regularizers of a player's variables."""
         return sum(
-            variable.regularizer(variable)
+            ops.cast(variable.regularizer(variable), "float32")
             for variable in self.optimizer.player_variables(player)
             if variable.trainable and variable.regularizer is not None
         )
@@ -183,13 +190,63 @@ class GenerativeModel(
         raise NotImplementedError(f"{type(self).__name__} needs `data_spec`.")
 
     def as_examples(self, x):
-        """Arrays in the type and the shape of `data_spec().x`, checked."""
-        x = keras.tree.map_structure(np.asarray, x)
+        """Arrays in the type and the shape of `data_spec().x`, checked.
+
+        Of a data set of batches, those of all its examples.
+        """
+        if pipelines.is_pipeline(x):
+            parts = [part for part, *_ in self.example_batches(x)]
+            return keras.tree.map_structure(
+                lambda *arrays: np.concatenate(arrays), *parts
+            )
         return map_spec(self.as_array, self.data_spec().x, x, "x")
+
+    def example_batches(
+        self, x, *others, batch_size: int = 256, spec=None, labeled=False
+    ):
+        """Batches of examples, in the type and the shape of the data.
+
+        Nothing but a batch is in memory, of a file that is mapped too.
+
+        Args:
+            x: Array, or a data set of batches, which stay as they are.
+            *others: Arrays that go with the examples.
+            spec: Spec that the values are checked against, or `None`.
+            labeled: Boolean. Whether the labels that a data set brings go
+                with its examples.
+
+        Yields:
+            Tuples of arrays.
+        """
+        if pipelines.is_pipeline(x):
+            parts = self._batches_of_pipeline(x, labeled)
+        else:
+            map_spec(self._check_shape, self.data_spec().x, x, "x")
+            parts = batches_of(as_numpy(x), *others, batch_size=batch_size)
+        for part, *rest in parts:
+            if spec is not None:
+                self._check(Batch(part), Batch(spec))
+            yield self.as_examples(part), *rest
+
+    def _batches_of_pipeline(self, source, labeled):
+        if pipelines.is_endless(source):
+            raise ValueError(
+                "`x` must have an end. Received: data without one. Pass "
+                "`x.take(batches)`."
+            )
+        for data in pipelines.batches(source):
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+            yield (
+                x,
+                *(self.conditions_of(as_numpy(y), len(x)) if labeled else ()),
+            )
 
     def as_array(self, name: str, spec: Spec, value) -> np.ndarray:
         """An argument in the type and the shape of a spec, checked."""
         return spec.array(type(self).__name__, name, value)
+
+    def _check_shape(self, name, spec, leaf):
+        spec.check_shape(type(self).__name__, name, leaf.shape)
 
     def check_data(self, x, y=None) -> None:
         """Checks shapes and values of arrays against `data_spec()`.
@@ -263,9 +320,18 @@ class GenerativeModel(
             loss_scaling=auto_scale_loss
             and self.dtype_policy.name == "mixed_float16",
         )
-        group.build_players(
-            {player: self.player_variables(player) for player in self.players}
-        )
+        variables = {
+            player: self.player_variables(player) for player in self.players
+        }
+        for player, owned in variables.items():
+            if not owned and self.players[player]:
+                warnings.warn(
+                    f"The networks of the player {player!r} have no weights, "
+                    f"so it learns nothing: {self.players[player]}. Build "
+                    "them before `compile`.",
+                    stacklevel=2,
+                )
+        group.build_players(variables)
         super().compile(
             optimizer=group,
             run_eagerly=run_eagerly,
@@ -325,6 +391,7 @@ class GenerativeModel(
         filepath: str | os.PathLike,
         format: str = "tf_saved_model",
         overwrite: bool = False,
+        verbose: bool | None = None,
         **kwargs,
     ):
         """Exports the model for serving.
@@ -335,12 +402,20 @@ class GenerativeModel(
                 use of the model, as `keras_gen.serving.export` describes.
                 Other formats are those of `keras.Model.export`.
             overwrite: Boolean. Whether an existing folder may be replaced.
-            **kwargs: Further arguments of `keras.Model.export`, for other
-                formats.
+            verbose: Boolean. Whether Keras prints a message, for other
+                formats, which hold `model(inputs)` alone.
+            **kwargs: Further arguments of `keras.Model.export`.
         """
         if format == "tf_saved_model" and not kwargs:
             return serving.export(self, filepath, overwrite=overwrite)
-        return super().export(filepath, format=format, **kwargs)
+        specs = self.signatures()["serving_default"].inputs.values()
+        inputs = [
+            keras.InputSpec(dtype=spec.dtype, shape=(None, *spec.shape))
+            for spec in specs
+        ]
+        signature = inputs if len(inputs) == 1 else [inputs]
+        kwargs = {"input_signature": signature, "verbose": verbose, **kwargs}
+        return super().export(os.fspath(filepath), format=format, **kwargs)
 
     def run_batched(self, fn, *arrays, batch_size: int = 256):
         """Applies `fn` to batches of examples and concatenates the results.
@@ -356,15 +431,34 @@ class GenerativeModel(
         """
         return run_batched(fn, *arrays, batch_size=batch_size)
 
-    def run(self, step, x, *others, batch_size: int = 256):
+    def run(
+        self,
+        step,
+        x,
+        *others,
+        batch_size: int = 256,
+        spec: Spec | None = None,
+        labeled: bool = False,
+    ):
         """Applies a step to examples, checked and in batches.
 
         Args:
             step: Function of a batch, and of batches of `others`.
             *others: Arrays that go with the examples.
+            spec: Spec that the values are checked against, or `None`.
+            labeled: Boolean. Whether the labels that a data set brings go
+                with its examples.
 
         Returns:
             The structure of NumPy arrays.
         """
-        x = self.as_examples(x)
-        return self.run_batched(step, x, *others, batch_size=batch_size)
+        check_positive(batch_size=batch_size)
+        total = None
+        if not pipelines.is_pipeline(x):
+            if spec is not None:
+                self._check(Batch(x), Batch(spec))
+            spec, total = None, -(-len(x) // batch_size)
+        batches = self.example_batches(
+            x, *others, batch_size=batch_size, spec=spec, labeled=labeled
+        )
+        return run_batches(step, batches, total, type(self).__name__)

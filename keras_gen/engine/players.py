@@ -128,7 +128,7 @@ class OptimizerGroup(keras.optimizers.Optimizer):
         for player, optimizer in self._players.optimizers.items():
             variables = self._players.variables[player]
             optimizer.finalize_variable_values(variables)
-            if optimizer.use_ema:
+            if getattr(optimizer, "inner_optimizer", optimizer).use_ema:
                 # JAX must not find one array in a variable and its average.
                 for variable in variables:
                     variable.assign(keras.ops.copy(variable.value))

@@ -54,6 +54,17 @@ class Saveable:
         object.__setattr__(instance, "_arguments", dict(bound.arguments))
         return instance
 
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """Saves the model, its optimizers and seeds to a `.keras` file."""
+        if not str(filepath).endswith(".keras"):
+            raise ValueError(
+                "`filepath` must end in '.keras': other formats do not hold "
+                "the optimizers of several players, or the seeds. Received: "
+                f"filepath={str(filepath)!r}. For weights alone, call "
+                "`save_weights`."
+            )
+        return super().save(filepath, overwrite, zipped, **kwargs)
+
     def get_config(self):
         config = {
             key: keras.saving.serialize_keras_object(value)

@@ -116,6 +116,12 @@ class Examples(Spec):
                 f"`{name}` of {owner} must be numbers. Received: "
                 f"dtype={array.dtype}. Convert the data to float32."
             )
+        if not array.dtype.isnative:
+            raise ValueError(
+                f"`{name}` of {owner} must have this machine's byte order. "
+                f"Received: dtype={array.dtype.str!r}. Pass "
+                "`x.astype('float32')`."
+            )
         if not array.size:
             return
         smallest, largest = extremes(array)
@@ -325,8 +331,25 @@ class Groups(Spec):
 
 
 def as_numpy(x) -> np.ndarray:
-    """An array or a tensor as an array: not copied if it is one."""
-    return x if isinstance(x, np.ndarray) else ops.convert_to_numpy(x)
+    """An array or a tensor as an array: not copied if it is one.
+
+    A tensor of PyTorch may require gradients, or be bfloat16.
+    """
+    if np.ma.is_masked(x):
+        raise ValueError(
+            "Arrays must not be masked: what is under the mask would be used. "
+            "Received: a masked array. Pass `x.filled(value)`."
+        )
+    if isinstance(x, np.ndarray):
+        return np.ma.getdata(x)
+    if type(x).__module__.startswith("scipy.sparse"):
+        raise ValueError(
+            "Arrays must be dense. Received: a sparse one. Pass `x.toarray()`."
+        )
+    if hasattr(x, "detach"):
+        x = x.detach()
+        x = x.float() if str(x.dtype) == "torch.bfloat16" else x
+    return ops.convert_to_numpy(x)
 
 
 def extremes(array: np.ndarray) -> tuple[float, float]:

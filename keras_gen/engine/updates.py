@@ -124,9 +124,15 @@ class Updates:
         backend.when(condition, fn)
 
     def scheduled(self, value):
-        """A number as it is, or the present value of a `Schedule`."""
+        """A number as it is, or the present value of a `Schedule`.
+
+        Held-out data are evaluated with its last value, so that epochs can be
+        compared.
+        """
         if not isinstance(value, Schedule):
             return value
+        if self.is_evaluating:
+            return value.end
         return value(getattr(self, f"{value.unit}_seen").value)
 
     def log(self, **values) -> None:
@@ -154,27 +160,42 @@ class Updates:
 
         Returns:
             List of `updates` structures. Their sizes differ by at most one.
+            If there are too few examples for `batch_parts`, as in the last
+            batch of an epoch, some are in several parts.
         """
-        message = (
-            "A batch must hold at least one example for each of the "
-            f"{updates} updates in a training step. Received: batch size "
-            f"{{size}}. Pass a larger batch (a multiple of {updates}) or drop "
-            "the remainder."
-        )
-        leaves = [x for x in keras.tree.flatten(data) if x is not None]
-        for leaf in leaves:
-            backend.require_at_least(ops.shape(leaf)[0], updates, message)
+        if updates > self.batch_parts:
+            leaves = [x for x in keras.tree.flatten(data) if x is not None]
+            for leaf in leaves:
+                size = ops.shape(leaf)[0]
+                backend.require_at_least(size, updates, too_few(updates))
 
         def part(i):
             def rows(x):
                 if x is None:
                     return None
                 size = ops.shape(x)[0]
-                return x[i * size // updates : (i + 1) * size // updates]
+                start = i * size // updates
+                stop = _larger((i + 1) * size // updates, start + 1)
+                return x[start:stop]
 
             return keras.tree.map_structure(rows, data)
 
         return [part(i) for i in range(updates)]
+
+
+def too_few(updates: int) -> str:
+    """What to say of a batch of `{size}` examples for more updates."""
+    return (
+        "A batch must hold at least one example for each of the "
+        f"{updates} updates in a training step. Received: batch size "
+        f"{{size}}. Pass a larger batch (a multiple of {updates}) or drop "
+        "the remainder."
+    )
+
+
+def _larger(a, b):
+    both_known = isinstance(a, int) and isinstance(b, int)
+    return max(a, b) if both_known else ops.maximum(a, b)
 
 
 def _check_scalar(player, loss):

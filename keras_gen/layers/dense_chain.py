@@ -16,7 +16,8 @@ def dense_chain(network, also=()) -> list[layers.Dense] | None:
         List of `keras.layers.Dense`, the lowest first, or `None` for any
         other network.
     """
-    if len(network.inputs) != 1 or len(network.outputs) != 1:
+    ends = [getattr(network, kind, None) for kind in ("inputs", "outputs")]
+    if any(end is None or len(end) != 1 for end in ends):
         return None
     allowed = (layers.InputLayer, layers.Flatten, layers.Reshape, *also)
     dense, seen, tensor = [], set(), network.outputs[0]

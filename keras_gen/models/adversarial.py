@@ -4,8 +4,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_gen.backend import pipelines
 from keras_gen.backend.precision import at_least_float32
-from keras_gen.checks import check_positive
+from keras_gen.checks import check_count, check_positive
 from keras_gen.distributions import Distribution, resolve_prior
 from keras_gen.engine import (
     Signature,
@@ -70,10 +71,14 @@ class AdversarialModel(ExampleModel):
         self.latent_seed = self.seed_generator("latents")
         self.condition_seed = self.seed_generator("conditions")
 
-    def network_of(self, name, given, build, inputs=None, outputs=None):
+    def network_of(
+        self, name, given, build, inputs=None, outputs=None, logits=0
+    ):
         if name == "generator" and inputs is None:
             inputs = [s.shape for s in self.generator_inputs().values()]
-        network = super().network_of(name, given, build, inputs, outputs)
+        network = super().network_of(
+            name, given, build, inputs, outputs, logits
+        )
         if name == "generator":
             if given is not None:
                 # Only the user knows the range of their network's outputs.
@@ -173,6 +178,8 @@ class AdversarialModel(ExampleModel):
         batch_size: int = 256,
     ) -> np.ndarray:
         """Generates `num_samples` examples from random latents."""
+        check_count(num_samples=num_samples)
+        check_positive(num_samples=num_samples)
         self.conditions_of(labels, num_samples)  # Wrong ones move no seed.
         z = self.draw_latents(num_samples, seed)
         return self.generate(z, labels=labels, batch_size=batch_size)
@@ -208,14 +215,15 @@ class AdversarialModel(ExampleModel):
             labels: Array of the classes of the examples, for a discriminator
                 that is conditioned on them.
         """
-        x = self.as_examples(x)
-        given = labels is not None or self.condition is None
-        conditions = self.conditions_of(labels, len(x)) if given else ()
+        conditions, labeled = (), self.condition is not None
+        if not pipelines.is_pipeline(x) and (labels is not None or not labeled):
+            conditions = self.conditions_of(labels, len(x))
 
         def step(x, *condition):
             return self.discriminate_step(self.process_examples(x), *condition)
 
-        return self.run(step, x, *conditions, batch_size=batch_size)
+        options = {"batch_size": batch_size, "labeled": labeled}
+        return self.run(step, x, *conditions, **options)
 
     def signatures(self):
         inputs, outputs = self.generator_inputs(), ("samples",)

@@ -5,7 +5,10 @@ import typing
 import keras
 import numpy as np
 
+from keras_gen.backend import pipelines
+from keras_gen.checks import check_count, check_positive
 from keras_gen.engine import Signature, Vector
+from keras_gen.losses.reconstruction import squared_error, sum_by_example
 from keras_gen.models.conditioning import ExampleModel, lines_between
 
 
@@ -74,9 +77,8 @@ class EncoderDecoderModel(ExampleModel):
             labels: Array of their classes. Needed by a conditional model
                 that does not infer them.
         """
-        x = self.as_examples(x)
-        given = self.known_conditions(labels, len(x))
-        return self.run(self.reconstruct_step, x, *given, batch_size=batch_size)
+        step = self.reconstruct_step
+        return self._run_with_labels(step, x, labels, batch_size)
 
     def reconstruction_error(
         self, x, *, labels=None, batch_size: int = 256
@@ -86,9 +88,21 @@ class EncoderDecoderModel(ExampleModel):
         Args:
             labels: As in `reconstruct`.
         """
-        x = self.as_examples(x)
-        error = x - self.reconstruct(x, labels=labels, batch_size=batch_size)
-        return np.sum(error.reshape(len(x), -1) ** 2, axis=1)
+
+        def step(x, *condition):
+            reconstruction = self.reconstruct_step(x, *condition)
+            return sum_by_example(squared_error(x, reconstruction))
+
+        return self._run_with_labels(step, x, labels, batch_size)
+
+    def _run_with_labels(self, step, x, labels, batch_size):
+        """Runs a step that takes a condition, unless the encoder infers it."""
+        labeled = self.condition is not None and not self.infers_condition
+        given = ()
+        if not pipelines.is_pipeline(x):
+            given = self.known_conditions(labels, len(x))
+        options = {"batch_size": batch_size, "labeled": labeled}
+        return self.run(step, x, *given, **options)
 
     def interpolate(self, a, b, *, steps: int = 10, labels=None) -> np.ndarray:
         """Decodes the straight lines between the codes of pairs of examples.
@@ -172,6 +186,8 @@ class PriorSampling:
 
     def sample_latents(self, num_samples, labels=None, seed=None):
         """Codes of `num_samples` samples, and the labels to decode them."""
+        check_count(num_samples=num_samples)
+        check_positive(num_samples=num_samples)
         self.conditions_of(labels, num_samples)  # Wrong ones move no seed.
         seed = self.prior_seed if seed is None else seed
         return self.prior.sample(num_samples, seed=seed), labels

@@ -143,10 +143,14 @@ class GrowingModel(AdversarialModel):
 
     def updates_of(self, batch) -> list:
         """The parts of a batch, one for each update of the stage."""
+        return self.split(batch, self.batch_parts)
+
+    @property
+    def batch_parts(self) -> int:
+        """The updates of the stage in a step."""
         if self.batch_sizes is None:
-            return [batch]
-        count = max(self.batch_sizes) // self.batch_sizes[self.stage]
-        return self.split(batch, count)
+            return 1
+        return max(self.batch_sizes) // self.batch_sizes[self.stage]
 
     # ---- Networks ---------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import typing
 
 import keras
@@ -13,6 +14,9 @@ from keras_gen.checks import check_option, check_positive
 from keras_gen.distributions import Distribution, IsotropicNormal, Normal
 from keras_gen.engine import Batch, Signature
 from keras_gen.models.encoder_decoder import EncoderDecoderModel, PriorSampling
+
+# Of all examples and draws that are decoded at a time.
+MOST_COMPONENTS = 2**23
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,7 +153,10 @@ class VariationalModel(PriorSampling, EncoderDecoderModel):
         bound = self.bound(batch, self.num_samples, training)
         terms, weights = self.terms(bound), self.term_weights()
         self.log(**terms, elbo=ops.mean(bound.elbo))
-        return sum(weights.get(k, 1.0) * term for k, term in terms.items())
+        return sum(
+            ops.cast(weights.get(k, 1.0), term.dtype) * term
+            for k, term in terms.items()
+        )
 
     def encode_step(self, x):
         return self.posterior(x).mean
@@ -166,15 +173,16 @@ class VariationalModel(PriorSampling, EncoderDecoderModel):
             Dictionary of arrays of shape `(n,)`, in nats: `log_likelihood`,
             `kl_divergence` and their difference `elbo`.
         """
+        return self._elbo(x, num_samples, batch_size, self.examples_spec())
 
+    def _elbo(self, x, num_samples, batch_size, spec):
         def step(x):
             bound = self.bound(Batch(x), num_samples)
             values = (bound.log_likelihood, bound.elbo)
             return [ops.mean(value, axis=0) for value in values]
 
         check_positive(num_samples=num_samples)
-        self.check_data(x)
-        log_p, elbo = self.run(step, x, batch_size=batch_size)
+        log_p, elbo = self.run(step, x, batch_size=batch_size, spec=spec)
         return dict(elbo=elbo, log_likelihood=log_p, kl_divergence=log_p - elbo)
 
     def log_likelihood(
@@ -182,7 +190,7 @@ class VariationalModel(PriorSampling, EncoderDecoderModel):
         x,
         *,
         num_samples: int = 5000,
-        chunk_size: int = 100,
+        chunk_size: int | None = None,
         batch_size: int = 100,
     ) -> np.ndarray:
         """Importance-weighted lower bound of each `log p(x)`, in nats.
@@ -193,7 +201,9 @@ class VariationalModel(PriorSampling, EncoderDecoderModel):
 
         Args:
             num_samples: Integer. The number `K` of draws.
-            chunk_size: Integer. How many draws are held at a time.
+            chunk_size: Integer. How many draws are held at a time; by
+                default, so many that what is decoded of a batch has about
+                eight million components.
 
         Reference:
 
@@ -207,18 +217,24 @@ class VariationalModel(PriorSampling, EncoderDecoderModel):
             totals = [ops.logsumexp(b.log_weights, axis=0) for b in bounds]
             return ops.stack(totals, axis=-1)
 
+        if chunk_size is None:
+            components = batch_size * math.prod(self.example_shape)
+            chunk_size = max(1, MOST_COMPONENTS // components)
         check_positive(num_samples=num_samples, chunk_size=chunk_size)
-        self.check_data(x)
-        totals = self.run(step, x, batch_size=batch_size)
+        spec = self.examples_spec()
+        totals = self.run(step, x, batch_size=batch_size, spec=spec)
         total = np.logaddexp.reduce(totals.astype("float64"), axis=-1)
         return total - np.log(num_samples)
 
     def anomaly_score(
         self, x, *, num_samples: int = 10, batch_size: int = 256
     ) -> np.ndarray:
-        """The negative ELBO of each example; higher is more anomalous."""
-        parts = self.elbo(x, num_samples=num_samples, batch_size=batch_size)
-        return -parts["elbo"]
+        """The negative ELBO of each example; higher is more anomalous.
+
+        Examples out of the model's range have a score, too.
+        """
+        spec = self.examples_spec(value_range=None)
+        return -self._elbo(x, num_samples, batch_size, spec)["elbo"]
 
     def signatures(self):
         def parameters(x):

@@ -43,6 +43,8 @@ class Case:
             user's own.
         activations: Dictionary. The activations of the outputs of such
             networks, by the names of their arguments, where they matter.
+        logits: Tuple. The arguments of networks whose first output is logits
+            or scores, besides those of discriminators and critics.
         given: Function that returns networks that are needed always.
         wrong: Pairs of arguments that the constructor must refuse and of the
             words that its message must contain.
@@ -59,6 +61,7 @@ class Case:
         unmoved=None,
         own=None,
         activations=None,
+        logits=(),
         given=None,
         wrong=(),
         **arguments,
@@ -70,6 +73,7 @@ class Case:
         self.unmoved = unmoved or {}
         self.own = own or dict
         self.activations = activations or {}
+        self.logits = logits
         self.given = given or dict
         self.wrong = wrong
         self.plain_arguments = arguments
@@ -191,6 +195,37 @@ def stand_in(network, activations=None):
         inputs if len(inputs) > 1 else inputs[0],
         outputs if len(outputs) > 1 else outputs[0],
     )
+
+
+class Unbuilt(keras.Model):
+    """The network of `stand_in`, of layers that know no shapes yet.
+
+    Args:
+        shapes: List of the shapes of its outputs, without the batch.
+        activations: List of their activations.
+    """
+
+    def __init__(self, shapes, activations=None, **kwargs):
+        super().__init__(**kwargs)
+        self.shapes = [tuple(shape) for shape in shapes]
+        activations = activations or ["linear"] * len(shapes)
+        self.hidden = layers.Dense(5, activation="tanh")
+        self.heads = [
+            layers.Dense(int(np.prod(shape)), activation=activation)
+            for shape, activation in zip(shapes, activations, strict=True)
+        ]
+
+    def call(self, inputs):
+        parts = [
+            keras.ops.reshape(keras.ops.cast(x, "float32"), (len(x), -1))
+            for x in keras.tree.flatten(inputs)
+        ]
+        h = self.hidden(keras.ops.concatenate(parts, axis=-1))
+        outputs = [
+            keras.ops.reshape(head(h), (len(h), *shape))
+            for head, shape in zip(self.heads, self.shapes, strict=True)
+        ]
+        return outputs if len(outputs) > 1 else outputs[0]
 
 
 def shapes_of(network, kind):

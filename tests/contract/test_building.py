@@ -8,7 +8,13 @@ import pytest
 
 import keras_gen
 from keras_gen.registry import SYSTEMS
-from tests.contract.case import QUICK, all_cases, stand_in
+from tests.contract.case import (
+    QUICK,
+    Unbuilt,
+    all_cases,
+    shapes_of,
+    stand_in,
+)
 from tests.contract.helpers import arrays, fit, layers_of, rows, trained
 
 
@@ -153,6 +159,48 @@ def test_networks_of_other_shapes_are_refused_by_name(own_case):
             networks = {**own_case.own_networks(), name: wrong}
             with pytest.raises(ValueError, match=f"`{name}`|`prior`|`decoder`"):
                 own_case.build(**networks)
+
+
+def test_networks_that_are_not_built_are_built(own_case):
+    """A player never trains nothing, whatever its networks are."""
+    for name in own_case.network_names():
+        shapes = [
+            t.shape[1:]
+            for t in shapes_of(own_case.own_networks()[name], "outputs")
+        ]
+        network = Unbuilt(shapes, own_case.activations.get(name))
+        networks = {**own_case.own_networks(), name: network}
+        model = own_case.build(**networks)
+        trained_by_players = {
+            id(variable)
+            for player in model.players
+            for variable in model.player_variables(player)
+        }
+        assert len(network.trainable_variables) == 2 + 2 * len(shapes)
+        assert {id(v) for v in network.variables} <= trained_by_players
+        if len(shapes) > 1:
+            continue
+        with pytest.raises(ValueError, match=f"`{name}`|`decoder`"):
+            own_case.build(**{**networks, name: Unbuilt([(*shapes[0], 1)])})
+
+
+def test_networks_that_end_in_a_sigmoid_where_logits_are_meant(own_case):
+    """They would train, and could not learn."""
+    for name in own_case.network_names():
+        network = stand_in(
+            getattr(own_case.prototype, name), own_case.activations.get(name)
+        )
+        first, *rest = keras.tree.flatten(network.output)
+        first = keras.layers.Activation("sigmoid")(first)
+        first = keras.layers.Reshape(first.shape[1:])(first)
+        wrong = keras.Model(network.inputs, [first, *rest] if rest else first)
+        networks = {**own_case.own_networks(), name: wrong}
+        words = ("discriminator", "critic", *own_case.logits)
+        if any(name.endswith(word) for word in words):
+            with pytest.raises(ValueError, match=f"`{name}`.* logits"):
+                own_case.build(**networks)
+        else:
+            own_case.build(**networks)
 
 
 def test_call_gives_one_result_for_each_example(plain_case):

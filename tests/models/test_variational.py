@@ -184,7 +184,7 @@ def test_draws_are_counted_from_one(method, options):
     [
         ("elbo", (1, 256)),
         ("anomaly_score", (10, 256)),
-        ("log_likelihood", (5000, 100, 100)),
+        ("log_likelihood", (5000, None, 100)),
     ],
 )
 def test_default_numbers_of_draws_and_of_examples_at_a_time(method, defaults):

@@ -22,7 +22,7 @@ class ProjectionGAN(AdversarialModel):
     ):
         super().__init__(**kwargs)
         self.input_shape = tuple(input_shape)
-        self.accumulated = accumulated
+        self.batch_parts = accumulated
         self.condition = Labels(num_classes)
         self.generator = self.network_of("generator", None, self._generator)
         self.critic = self.network_of("critic", None, self._critic)
@@ -69,5 +69,5 @@ class ProjectionGAN(AdversarialModel):
         return -ops.mean(self.discriminate_step(fake, labels, training))
 
     def training_step(self, batch):
-        self.minimize("critic", over=self.split(batch, self.accumulated))
+        self.minimize("critic", over=self.split(batch, self.batch_parts))
         self.minimize("generator", batch)

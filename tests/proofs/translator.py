@@ -83,8 +83,8 @@ class Translator(TranslationModel):
         with self.frozen(self.generator_ab, self.generator_ba):
             back_a = self.translate_step(fake_b, "ba", training=training)
             back_b = self.translate_step(fake_a, "ab", training=training)
-        cycle = ops.mean(ops.abs(back_a - batch.x))
-        cycle += ops.mean(ops.abs(back_b - batch.y))
+        cycle = ops.mean(ops.abs(back_a - ops.cast(batch.x, back_a.dtype)))
+        cycle += ops.mean(ops.abs(back_b - ops.cast(batch.y, back_b.dtype)))
         return (
             ops.mean((self.judge("b", fake_b) - 1) ** 2)
             + ops.mean((self.judge("a", fake_a) - 1) ** 2)

@@ -76,7 +76,8 @@ class Autoencoder(EncoderDecoderModel):
 
     def reconstruction_loss(self, target, outputs, weights=1.0):
         """The loss of a batch, logged, with weights of the components."""
-        terms = weights * self.reconstruction_terms(target, outputs)
+        terms = self.reconstruction_terms(target, outputs)
+        terms *= ops.cast(weights, terms.dtype)
         errors = reconstruction.squared_error(target, self.mean(outputs))
         loss, error = (
             ops.mean(reconstruction.sum_by_example(x)) for x in (terms, errors)
@@ -181,9 +182,10 @@ class DeterministicAutoencoder(Autoencoder):
         self.encoder = self.network_of(
             "encoder", encoder, build_encoder, [shape], [(None,)]
         )
-        self.latent_dim = self.encoder.outputs[0].shape[-1]
+        (self.latent_dim,) = self.output_sizes("encoder", self.encoder, [shape])
+        code, logits = [(self.latent_dim,)], self.likelihood == "bernoulli"
         self.decoder = self.network_of(
-            "decoder", decoder, build_decoder, [(self.latent_dim,)], [shape]
+            "decoder", decoder, build_decoder, code, [shape], int(logits)
         )
 
     def initializer(self):

@@ -115,9 +115,12 @@ class CAE(LogisticAutoencoder):
         if self.estimator == "hutchinson":
             shape = (ops.shape(x)[0], self.latent_dim)
             v = noise.normal(shape, self.direction_seed)
-            product = self.gradient(
-                lambda x: at_least_float32(self.code(x, training)) * v, x
-            )
+
+            def product(x):
+                code = at_least_float32(self.code(x, training))
+                return code * ops.cast(v, code.dtype)
+
+            product = self.gradient(product, x)
             return sum_by_example(ops.square(product))
         step = self.difference_step
         e = noise.normal(ops.shape(x), self.direction_seed)
@@ -138,10 +141,10 @@ class CAE(LogisticAutoencoder):
         loss = super().model_loss(batch, training)
         norm = ops.mean(self.jacobian_norms(batch.x, training))
         self.log(jacobian_norm=norm)
-        loss = loss + self.contraction_weight * norm
+        loss = ops.cast(loss, norm.dtype) + self.contraction_weight * norm
         if self.hessian_weight:
             changes = ops.mean(self.jacobian_changes(batch.x, training))
-            loss = loss + self.hessian_weight * changes
+            loss += self.hessian_weight * ops.cast(changes, loss.dtype)
         return loss
 
     def jacobian(self, x, *, batch_size: int = 64) -> np.ndarray:

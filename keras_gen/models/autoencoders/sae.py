@@ -21,6 +21,7 @@ from keras_gen.backend import replica_mean
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_option
 from keras_gen.distributions import bernoulli_kl
+from keras_gen.engine.own_networks import last_operation
 from keras_gen.models.autoencoders.autoencoder import ShallowAutoencoder
 from keras_gen.models.autoencoders.k_sparse_ae import KSparseAE
 
@@ -145,12 +146,12 @@ def check_unit_interval(encoder):
 
     Only activations of Keras are known; others are taken on trust.
     """
-    layer = encoder
-    while isinstance(layer, keras.Model):
-        layer = layer.outputs[0]._keras_history[0]
-    activation = getattr(layer, "activation", None)
-    name = getattr(activation, "__name__", type(layer).__name__)
-    known = activation is getattr(keras.activations, name, layer)
+    outputs = getattr(encoder, "outputs", None)
+    if outputs is None:
+        return
+    layer, name = last_operation(outputs[0])
+    activation = getattr(layer, "activation", layer)
+    known = activation is getattr(keras.activations, name, None)
     if isinstance(layer, UNBOUNDED) or (known and name not in UNIT_INTERVAL):
         raise ValueError(
             "`encoder` of SAE must return codes in (0, 1), the Bernoulli "

@@ -39,9 +39,9 @@ class DCGAN(AdversarialModel):
     authors' Torch implementation, the one most often reproduced.
 
     Args:
-        image_shape: Tuple `(height, width, channels)`, square, with a side
-            that is at least 8 and even: it is halved down to a side of 4 to
-            7 or to an odd one. Values in [-1, 1].
+        image_shape: Tuple `(height, width, channels)`, with sides that are at
+            least 8 and even: both are halved as long as they are. Values in
+            [-1, 1].
         base_filters: Integer. Filters of the discriminator's first and of
             the generator's last hidden convolution; they double as the
             feature maps are halved.
@@ -93,7 +93,7 @@ class DCGAN(AdversarialModel):
         )
         build = partial(dcgan_discriminator, shape, *sizes)
         self.discriminator = self.network_of(
-            "discriminator", discriminator, build, [shape], [(1,)]
+            "discriminator", discriminator, build, [shape], [(1,)], logits=1
         )
 
     def default_optimizer(self):
@@ -141,9 +141,9 @@ def dcgan_generator(image_shape, latent_dim, base_filters, kernel_size=5):
     normalized, as in the paper's code; with kernels of 4 it is normalized by
     channel, as the transposed convolution of the Torch code is.
     """
-    side, doublings = halvings(image_shape)
+    sides, doublings = halvings(image_shape)
     *hidden, first = (base_filters * 2**i for i in range(doublings))
-    shape = (side, side, first)
+    shape = (*sides, first)
     z = keras.Input((latent_dim,))
     x = layers.Dense(math.prod(shape), **_kernel())(z)
     if kernel_size == 4:
@@ -169,20 +169,20 @@ def dcgan_discriminator(image_shape, base_filters, kernel_size=5):
 
 
 def halvings(image_shape):
-    """The side of the smallest feature maps, and how often it was halved.
+    """The sides of the smallest feature maps, and how often they were halved.
 
-    Of 64 they are `(4, 4)`, of 28 `(7, 2)`: the side is 4 to 7, or odd.
+    Of 64x64 they are 4x4, of 28x28 7x7, of 80x48 10x6: one is 4 to 7, or odd.
     """
-    side, halved = image_shape[0], 0
-    if len(image_shape) != 3 or image_shape[1] != side or side % 2 or side < 8:
+    sides, halved = image_shape[:2], 0
+    while all(side % 2 == 0 and side >= 8 for side in sides):
+        sides, halved = [side // 2 for side in sides], halved + 1
+    if not halved or len(image_shape) != 3:
         raise ValueError(
-            "`image_shape` must be square, with an even side of at least 8. "
-            f"Received: image_shape={image_shape}. Resize the images, or pass "
-            "networks of your own."
+            "`image_shape` must have even sides of at least 8. Received: "
+            f"image_shape={image_shape}. Resize the images, or pass networks "
+            "of your own."
         )
-    while side % 2 == 0 and side // 2 >= 4:
-        side, halved = side // 2, halved + 1
-    return side, halved
+    return tuple(sides), halved
 
 
 def _kernel():

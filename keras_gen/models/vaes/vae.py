@@ -131,7 +131,10 @@ class VAE(VariationalModel):
             return keras.Model(network.input, outputs, name=network.name)
 
         outputs = [shape, shape] if likelihood in LIKELIHOODS[2:] else [shape]
-        self.decoder = self.network_of("decoder", decoder, new, [code], outputs)
+        logits = int(likelihood != "gaussian")
+        self.decoder = self.network_of(
+            "decoder", decoder, new, [code], outputs, logits
+        )
 
     def default_optimizer(self):
         return keras.optimizers.Adagrad(0.01, initial_accumulator_value=0.0)

@@ -28,6 +28,7 @@ from tests.numerics import (
 
 CONTRACT = {
     "ae": Case(
+        logits=("decoder",),
         input_shape=(6, 5, 1),
         hidden_units=(8, 6),
         latent_dim=3,

@@ -35,6 +35,7 @@ from tests.numerics import (
 
 CONTRACT = {
     "cae": Case(
+        logits=("decoder",),
         input_shape=(6, 5, 1),
         latent_dim=8,
         own=lambda: {"tied": False},

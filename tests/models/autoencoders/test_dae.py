@@ -31,6 +31,7 @@ from tests.numerics import (
 
 CONTRACT = {
     "dae": Case(
+        logits=("decoder",),
         input_shape=(6, 5, 1),
         latent_dim=8,
         own=lambda: {"tied": False, "noise": SaltAndPepperNoise(0.3, seed=5)},

@@ -29,7 +29,7 @@ CONTRACT = {
         base_filters=4,
         wrong=(
             ({"kernel_size": 3}, ("kernel_size=3", "5", "4")),
-            ({"image_shape": (8, 6, 1)}, ("(8, 6, 1)", "square")),
+            ({"image_shape": (8, 6, 1)}, ("(8, 6, 1)", "at least 8")),
             ({"image_shape": (27, 27, 1)}, ("(27, 27, 1)", "even")),
             ({"prior": "cauchy"}, ("prior='cauchy'", "'uniform'")),
         ),

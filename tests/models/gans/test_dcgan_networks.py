@@ -158,14 +158,23 @@ def test_padding(kernel_size, margins):
 
 
 def test_halvings():
-    assert halvings((64, 64, 3)) == (4, 4)
-    assert halvings((28, 28, 1)) == (7, 2)
-    assert halvings((8, 8, 1)) == (4, 1)
-    assert halvings((10, 10, 1)) == (5, 1)
+    assert halvings((64, 64, 3)) == ((4, 4), 4)
+    assert halvings((28, 28, 1)) == ((7, 7), 2)
+    assert halvings((8, 8, 1)) == ((4, 4), 1)
+    assert halvings((10, 10, 1)) == ((5, 5), 1)
+    assert halvings((80, 48, 3)) == ((10, 6), 3)
+    assert halvings((100, 100, 3)) == ((25, 25), 2)
+
+
+def test_images_need_not_be_square():
+    shape = (16, 24, 3)
+    generator = dcgan_generator(shape, 5, 2)
+    assert generator.output_shape == (None, *shape)
+    assert dcgan_discriminator(shape, 2).input_shape == (None, *shape)
 
 
 @pytest.mark.parametrize(
-    "shape", [(32, 64, 3), (27, 27, 3), (6, 6, 3), (32, 32)]
+    "shape", [(32, 6, 3), (27, 27, 3), (6, 6, 3), (32, 32)]
 )
 def test_other_shapes_are_refused(shape):
     for build in (
@@ -174,4 +183,6 @@ def test_other_shapes_are_refused(shape):
     ):
         with pytest.raises(ValueError) as error:
             build()
-        assert "square" in str(error.value) and str(shape) in str(error.value)
+        assert "at least 8" in str(error.value) and str(shape) in str(
+            error.value
+        )

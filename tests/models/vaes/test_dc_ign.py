@@ -26,6 +26,7 @@ from tests.numerics import (
 
 CONTRACT = {
     "dc_ign": Case(
+        logits=("decoder",),
         image_shape=(8, 8, 1),
         latent_dim=6,
         filters=4,

@@ -32,6 +32,7 @@ from tests.numerics import (
 
 CONTRACT = {
     "ladder_vae": Case(
+        logits=("decoder",),
         input_shape=(6, 5, 1),
         latent_dims=(3, 2),
         hidden_units=(8, 6),

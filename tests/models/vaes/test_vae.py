@@ -29,6 +29,7 @@ from tests.numerics import (
 SHAPE = (6, 5, 1)
 CONTRACT = {
     "vae": Case(
+        logits=("decoder",),
         input_shape=SHAPE,
         latent_dim=3,
         hidden_units=8,

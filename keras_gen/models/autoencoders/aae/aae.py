@@ -122,14 +122,17 @@ class AAE(AdversarialAutoencoder):
         universal = posterior == "universal"
         names = ("mean", "log_variance")[: 2 if posterior == "gaussian" else 1]
         if encoder is not None:
-            latent_dim = encoder.outputs[0].shape[-1]
+            noise = [(noise_dim,)] if universal else []
+            inputs = [self.input_shape, *noise]
+            latent_dim = self.output_sizes("encoder", encoder, inputs)[0]
         heads = dict.fromkeys(names, latent_dim)
         codes = [(latent_dim,)] * len(names)
         noise_dim = (noise_dim or latent_dim) if universal else None
         self.encoder = self.encoder_of(encoder, heads, codes, noise_dim)
         self.latent_dim = self.noise_dim = latent_dim
         if universal:
-            self.noise_dim = self.encoder.inputs[1].shape[-1]
+            inputs = getattr(self.encoder, "inputs", None)
+            self.noise_dim = inputs[1].shape[-1] if inputs else noise_dim
         size = latent_dim + (num_classes if labels == "decoder" else 0)
         self.decoder = self.decoder_of(decoder, size)
         size, prior_components = latent_dim, None

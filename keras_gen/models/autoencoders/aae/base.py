@@ -108,7 +108,7 @@ class AdversarialAutoencoder(PriorSampling, Autoencoder):
         sizes = ((size,), self.hidden_units, {"logit": 1})
         options = dict(initializer=self.initializer, name=name)
         build = partial(mlp_encoder, *sizes, **options)
-        return self.network_of(name, given, build, [(size,)], [(1,)])
+        return self.network_of(name, given, build, [(size,)], [(1,)], logits=1)
 
     def default_optimizers(self):
         """The paper's gradient descent, by the rates of `learning_rates`.

@@ -125,7 +125,8 @@ class SemiSupervisedAAE(ClusterClassifier, AdversarialAutoencoder):
         parts = {"class_logits": num_classes, "style": latent_dim}
         shapes = [(num_classes,), (None,)]
         self.encoder = self.encoder_of(encoder, parts, shapes)
-        self.latent_dim = self.encoder.outputs[1].shape[-1]
+        inputs = [self.input_shape]
+        _, self.latent_dim = self.output_sizes("encoder", self.encoder, inputs)
         size = self.latent_dim + (0 if self.summed else num_classes)
         self.decoder = self.decoder_of(decoder, size)
         self.class_discriminator = self.discriminator_of(
@@ -164,7 +165,8 @@ class SemiSupervisedAAE(ClusterClassifier, AdversarialAutoencoder):
 
     def join(self, classes, styles):
         if self.summed:
-            return at_least_float32(self.heads(classes)) + styles
+            heads = at_least_float32(self.heads(classes))
+            return heads + ops.cast(styles, heads.dtype)
         return super().join(classes, styles)
 
     def joined_step(self, x, training=False):
@@ -207,7 +209,8 @@ class SemiSupervisedAAE(ClusterClassifier, AdversarialAutoencoder):
         """`E[softplus(-real)] + E[softplus(fake)]`, the second weighted."""
         real = self.logits(discriminator, real, training)
         fake = self.logits(discriminator, ops.stop_gradient(fake), training)
-        weighted = self.unlabeled_weights(batch) * ops.softplus(fake)
+        weights = ops.cast(self.unlabeled_weights(batch), fake.dtype)
+        weighted = weights * ops.softplus(fake)
         return ops.mean(ops.softplus(-real)) + ops.mean(weighted)
 
     def encoder_loss(self, batch, training):
@@ -215,7 +218,8 @@ class SemiSupervisedAAE(ClusterClassifier, AdversarialAutoencoder):
         classes = self.logits(self.class_discriminator, classes, training)
         styles = self.logits(self.style_discriminator, styles, training)
         terms = ops.softplus(-classes) + ops.softplus(-styles)
-        return ops.mean(self.unlabeled_weights(batch) * terms)
+        weights = ops.cast(self.unlabeled_weights(batch), terms.dtype)
+        return ops.mean(weights * terms)
 
     def classifier_loss(self, batch, training):
         logits, _ = self.encoded(batch.x, training)

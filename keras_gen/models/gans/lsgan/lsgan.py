@@ -134,6 +134,7 @@ class LSGAN(AdversarialModel):
             lambda: discriminator_of(ARCHITECTURES, **network),
             inputs=[shape, ()] if num_classes else [shape],
             outputs=[(1,)],
+            logits=1,
         )
 
     def default_optimizers(self):

@@ -110,7 +110,7 @@ class WGANGP(AdversarialModel):
         check_positive(critic_steps=critic_steps, penalty_target=penalty_target)
         check_positive(generator_batch_factor=generator_batch_factor)
         self.input_shape = shape = tuple(input_shape)
-        self.critic_steps = critic_steps
+        self.critic_steps = self.batch_parts = critic_steps
         self.generator_batch_factor = generator_batch_factor
         self.penalty_weight = penalty_weight
         self.penalty_target = penalty_target
@@ -129,7 +129,9 @@ class WGANGP(AdversarialModel):
         )
         build = partial(discriminator_of, *chosen, *sizes)
         outputs = [(1,), (num_classes,)] if num_classes else [(1,)]
-        self.critic = self.network_of("critic", critic, build, [shape], outputs)
+        self.critic = self.network_of(
+            "critic", critic, build, [shape], outputs, logits=len(outputs)
+        )
         self.interpolation_seed = self.seed_generator("interpolation")
 
     def default_optimizer(self):

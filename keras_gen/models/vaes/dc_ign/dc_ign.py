@@ -163,13 +163,15 @@ class DCIGN(VariationalModel):
         self.invariance_weight = invariance_weight
         self.clamp = clamp
         if encoder is not None:
-            latent_dim = encoder.outputs[0].shape[-1]
+            latent_dim = self.output_sizes("encoder", encoder, [shape])[0]
         self.latent_dim = latent_dim
         sizes, code = (shape, latent_dim, filters), (latent_dim,)
         new, heads = partial(dc_ign_encoder, *sizes), [code, code]
         self.encoder = self.network_of("encoder", encoder, new, [shape], heads)
         new = partial(dc_ign_decoder, *sizes)
-        self.decoder = self.network_of("decoder", decoder, new, [code], [shape])
+        self.decoder = self.network_of(
+            "decoder", decoder, new, [code], [shape], logits=1
+        )
         self.groups = group_sizes(groups, latent_dim)
 
     def data_spec(self):

@@ -132,7 +132,9 @@ class LadderVAE(VariationalModel):
         self.encoder = self.network_of("encoder", encoder, new, [shape], heads)
         low = (dims[0], hidden_units[0], batch_norm)
         new, code = partial(networks.likelihood, shape, *low), (dims[0],)
-        self.decoder = self.network_of("decoder", decoder, new, [code], [shape])
+        self.decoder = self.network_of(
+            "decoder", decoder, new, [code], [shape], logits=1
+        )
         with self.building_scope():
             self.priors = networks.top_down(*sizes, "prior")
             self.predictions = []
@@ -209,7 +211,8 @@ class LadderVAE(VariationalModel):
             self.log(**{f"kl_divergence_{i + 1}": divergence})
         self.log(**self.terms(bound), elbo=ops.mean(bound.elbo))
         weight = self.scheduled(self.kl_weight)
-        weights = bound.log_likelihood - weight * bound.kl_divergence
+        log_p, kl = bound.log_likelihood, bound.kl_divergence
+        weights = log_p - ops.cast(weight, kl.dtype) * kl
         weights = ops.reshape(weights, (*draws, -1))
         return math.log(draws[0]) - ops.mean(ops.logsumexp(weights, axis=0))
 
