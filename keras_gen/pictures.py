@@ -1,4 +1,8 @@
-"""Pictures from arrays: grids, image files, animations, scatter plots."""
+"""Pictures from arrays: grids, image files, animations, scatter plots.
+
+As in PNG files, one channel is gray, two are gray and opacity, three are RGB
+and four RGB and opacity.
+"""
 
 import math
 import os
@@ -11,6 +15,8 @@ import numpy as np
 
 from keras_gen.files import atomic_path
 
+_WITH_OPACITY = (".png", ".tif", ".tiff", ".webp")
+
 
 def image_grid(
     images: Any,
@@ -22,18 +28,21 @@ def image_grid(
     """Lays images out in rows and columns of one picture.
 
     Args:
-        images: Array of shape `(num, height, width, channels)` with 1 (gray)
-            or 3 (RGB) channels, or `(num, height, width)`.
+        images: Array of shape `(num, height, width, channels)` or `(num,
+            height, width)`. More than 4 channels are drawn in gray, each
+            image as a row of its channels.
         columns: Integer. The number of columns; defaults to a grid as square
             as possible. Places left over in the last row are black.
         padding: Integer. The width in pixels of the lines between and around
             the images.
         value_range: Pair of floats. The values that become black and white;
             values outside are clipped, and NaN becomes black.
-        padding_value: Integer in [0, 255]. The brightness of the lines.
+        padding_value: Integer in [0, 255]. The brightness of the lines,
+            which are opaque.
 
     Returns:
-        uint8 array of shape `(grid_height, grid_width, channels)`.
+        uint8 array of shape `(grid_height, grid_width, channels)`, with 1 to
+        4 channels.
 
     Raises:
         ValueError: If the images have another shape, or an option is out of
@@ -46,6 +55,8 @@ def image_grid(
     ```
     """
     images = to_uint8(images, value_range)
+    if images.shape[-1] > 4:
+        images = np.concatenate(np.split(images, images.shape[-1], -1), axis=2)
     num, height, width, channels = images.shape
     columns = math.ceil(math.sqrt(num)) if columns is None else columns
     if columns < 1:
@@ -72,11 +83,14 @@ def image_grid(
         padding_value,
         dtype=np.uint8,
     )
+    empty = np.zeros(channels, np.uint8)
+    if channels in (2, 4):
+        grid[..., -1] = empty[-1] = 255
     for index in range(rows * columns):
         top = padding + index // columns * cell_height
         left = padding + index % columns * cell_width
         grid[top : top + height, left : left + width] = (
-            images[index] if index < num else 0
+            images[index] if index < num else empty
         )
     return grid
 
@@ -86,7 +100,7 @@ def as_images(images: Any) -> np.ndarray:
 
     Args:
         images: Array or tensor of shape `(num, height, width[, channels])`,
-            gray or RGB, of at least one image.
+            of at least one image.
 
     Returns:
         Array of shape `(num, height, width, channels)`.
@@ -105,10 +119,10 @@ def as_images(images: Any) -> np.ndarray:
     shape = images.shape
     if images.ndim == 3:
         images = images[..., None]
-    if images.ndim != 4 or images.shape[-1] not in (1, 3) or images.size == 0:
+    if images.ndim != 4 or images.size == 0:
         raise ValueError(
-            "`images` must hold at least one image, as (num, height, width, "
-            f"channels) with 1 or 3 channels. Received: images.shape={shape}."
+            "`images` must hold at least one image, as (num, height, width) or "
+            f"(num, height, width, channels). Received: images.shape={shape}."
         )
     return images
 
@@ -120,7 +134,7 @@ def to_uint8(
 
     Args:
         images: Array or tensor of shape `(num, height, width[, channels])`,
-            gray or RGB, of at least one image.
+            of at least one image.
         value_range: Pair of floats. The values that become 0 and 255; values
             outside are clipped, and NaN becomes 0.
 
@@ -155,8 +169,9 @@ def save_image(path: str | os.PathLike, picture: np.ndarray) -> None:
         path: String or path. The file, such as `"grid.png"`; its folder is
             made if needed. It appears whole or not at all.
         picture: uint8 array of shape `(height, width)` or
-            `(height, width, channels)` with 1 or 3 channels, such as
-            `image_grid` returns.
+            `(height, width, channels)` with 1 to 4 channels, such as
+            `image_grid` returns. Formats without opacity, such as JPEG, show
+            white where it is transparent.
 
     Raises:
         ValueError: If the array is another.
@@ -169,8 +184,32 @@ def save_image(path: str | os.PathLike, picture: np.ndarray) -> None:
     ```
     """
     image = _to_pillow(picture)
+    if Path(path).suffix.lower() not in _WITH_OPACITY:
+        image = _opaque(image)
     with atomic_path(path) as temporary:
         image.save(temporary)
+
+
+def picture_size(path: str | os.PathLike) -> tuple[int, int, int]:
+    """The size of a picture in a file.
+
+    Args:
+        path: String or path. The file.
+
+    Returns:
+        The tuple `(height, width, channels)`.
+
+    Raises:
+        ImportError: If Pillow is missing.
+
+    Example:
+
+    ```python
+    picture_size("grid.png")  # (62, 92, 1)
+    ```
+    """
+    with _pillow().open(path) as image:
+        return image.height, image.width, len(image.getbands())
 
 
 def save_gif(
@@ -183,7 +222,7 @@ def save_gif(
     """Writes an animation that loops.
 
     Frames of different size, as of a growing generator, are enlarged to the
-    largest by repeating pixels.
+    largest by repeating pixels. What is transparent shows white.
 
     Args:
         path: String or path. The file, ending in `.gif`; its folder is made
@@ -278,7 +317,7 @@ def save_scatter(
     except ImportError as error:
         raise ImportError(
             "`save_scatter` draws with matplotlib, which is not installed. "
-            "Install it with `pip install keras-gen[recipes]`."
+            "Install it with `pip install -e '.[recipes]'` in the checkout."
         ) from error
     figure = Figure(figsize=(6, 5.5), layout="constrained")
     axes = figure.subplots()
@@ -291,13 +330,22 @@ def save_scatter(
         figure.savefig(temporary)
 
 
+def check_pillow() -> None:
+    """Raises unless Pillow, which reads and writes pictures, is installed.
+
+    Raises:
+        ImportError: If it is missing.
+    """
+    _pillow()
+
+
 def _pillow():
     try:
         from PIL import Image
     except ImportError as error:
         raise ImportError(
             "Pictures are read and written by Pillow, which is not installed. "
-            "Install it with `pip install keras-gen[recipes]`."
+            "Install it with `pip install -e '.[recipes]'` in the checkout."
         ) from error
     return Image
 
@@ -307,11 +355,11 @@ def _to_pillow(picture):
     shape = picture.shape
     if picture.ndim == 3 and picture.shape[-1] == 1:
         picture = picture[..., 0]
-    gray = picture.ndim == 2
-    color = picture.ndim == 3 and picture.shape[-1] == 3
-    if picture.dtype != np.uint8 or not (gray or color):
+    drawable = picture.ndim == 2
+    drawable |= picture.ndim == 3 and picture.shape[-1] in (2, 3, 4)
+    if picture.dtype != np.uint8 or not drawable:
         raise ValueError(
-            "`picture` must be a uint8 array (height, width[, 1 or 3]). "
+            "`picture` must be a uint8 array (height, width[, 1 to 4]). "
             f"Received: dtype {picture.dtype}, shape {shape}. Make one from "
             "images by `image_grid`."
         )
@@ -321,5 +369,14 @@ def _to_pillow(picture):
 def _open(frame):
     if isinstance(frame, str | os.PathLike):
         with _pillow().open(frame) as image:
-            return image.convert("L" if image.mode == "L" else "RGB")
-    return _to_pillow(frame)
+            return _opaque(image.copy())
+    return _opaque(_to_pillow(frame))
+
+
+def _opaque(image):
+    """A gray or RGB picture, white where the given one is transparent."""
+    if "A" in image.getbands():
+        white = _pillow().new("RGBA", image.size, "white")
+        white.alpha_composite(image.convert("RGBA"))
+        image = white.convert(image.mode[:-1])
+    return image if image.mode == "L" else image.convert("RGB")

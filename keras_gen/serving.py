@@ -172,8 +172,9 @@ def _export_in_child(models):
         raise RuntimeError(
             "A SavedModel must be written by a child process with the "
             "TensorFlow backend, which failed. Install TensorFlow (`pip "
-            "install keras-gen[tensorflow]`), and keep layers of your own in a "
-            "module that can be imported, not in the script that is run. "
+            "install -e '.[tensorflow]'` in the checkout), and keep layers of "
+            "your own in a module that can be imported, not in the script that "
+            "is run. "
             f"Received from it:\n{child.stderr[-2000:]}"
         )
 
@@ -189,8 +190,8 @@ def _tensorflow():
     except ImportError as error:
         raise ImportError(
             "TensorFlow must be installed to write and read a SavedModel. "
-            "Received: no module tensorflow. `pip install "
-            "keras-gen[tensorflow]`."
+            "Received: no module tensorflow. Install it with `pip install -e "
+            "'.[tensorflow]'` in the checkout."
         ) from error
     return tensorflow
 

@@ -33,16 +33,28 @@ class Options:
     """Training steps in each epoch. Defaults to one pass over the data."""
     batch_size: int | None = None
     """Examples in each update."""
+    learning_rate: tuple[str, ...] = ()
+    """The learning rate of all optimizers, or player=rate of some, such as
+    discriminator=1e-4 generator=4e-4. A schedule starts from it, and falls in
+    proportion. Pretraining keeps its own."""
+    evaluate_every: int | None = None
+    """Epochs between evaluations of samples by the classifier of digits."""
     augment: tuple[str, ...] = ()
     """Random changes made to the images, such as flip or crop."""
     seed: int = 0
     """All randomness follows from it."""
     output_dir: str = "runs"
     """Where the run's folder is made."""
-    export_dir: str = "saved_models"
-    """Where the SavedModel is exported, under the recipe's name."""
+    run_name: str | None = None
+    """The name of the run's folder and of the exported model. Defaults to the
+    recipe's, with the variant's unless that is the default."""
+    export_dir: str | None = None
+    """Where the SavedModel is exported, under the run's name. Defaults to
+    saved_models, and for the preset smoke to the run's own folder."""
     resume: bool = False
     """Resume from the checkpoint in the run's folder, if there is one."""
+    overwrite: bool = False
+    """Replace the earlier run in the run's folder, when training begins."""
     mixed_precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = (
         "float32"
     )
@@ -50,7 +62,7 @@ class Options:
     jit_compile: Literal["auto", "true", "false"] = "auto"
     """Whether steps are compiled by XLA or, on PyTorch, by Inductor."""
     tensorboard: bool = False
-    """Write logs for TensorBoard into the run's folder."""
+    """Write logs and pictures for TensorBoard into the run's folder."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What the recipes share: the start of a run, its data, its end."""
 
 import dataclasses
+import functools
 import json
 import pathlib
 import time
@@ -9,23 +10,29 @@ import keras
 import numpy as np
 
 import keras_gen
+from _checks import (
+    RESULTS,
+    check_earlier_run,
+    check_options,
+    check_writable,
+    checked_config,
+    is_digits,
+    run_name,
+)
+from _learning_rates import learning_rates, with_rate
 from _options import Options, Preset, cli, parse
 from keras_gen import callbacks, data, metrics, pictures, serving
+from keras_gen.data.progress import reported
 from keras_gen.files import atomic_path
 
 __all__ = ["Options", "Preset", "Run", "cli", "likelihoods", "parse", "start"]
 
-# What may differ between a run and its resumption: it leaves training as it is.
-FREE_OPTIONS = (
-    *("backend", "data_dir", "epochs", "export_dir", "importance_samples"),
-    *("keras_gen", "output_dir", "resume", "tensorboard"),
-)
-# What a new run removes: nothing of an earlier one may be taken for its own.
-RESULTS = ("checkpoint.keras", "history.csv", "metrics.json", "claims.json")
-
 
 def start(name, options, presets):
-    """Prepares a run: its folder, its seed, its dtype policy.
+    """Prepares a run: its data, its seed, its dtype policy.
+
+    All that can be wrong with the options, the data and the folders is said
+    here. No file of an earlier run is touched before training begins.
 
     Args:
         name: String. The recipe.
@@ -38,53 +45,49 @@ def start(name, options, presets):
     for field, default in vars(presets[options.preset]).items():
         if getattr(options, field) is None:
             options = dataclasses.replace(options, **{field: default})
+    check_options(options)
+    name = run_name(name, options)
+    check_earlier_run(pathlib.Path(options.output_dir) / name, options)
     run = Run(name, options)
-    run.folder.mkdir(parents=True, exist_ok=True)
+    check_writable("--output-dir", run.folder)
+    check_writable("--export-dir", run.export_folder)
     if options.resume:
         run.initial_epoch = callbacks.read_progress(run.checkpoint).epochs
-    else:
-        for file in RESULTS:
-            (run.folder / file).unlink(missing_ok=True)
-    keep_config(run)
+    run.config = checked_config(run)
+    shape = "x".join(str(side) for side in run.image_shape)
+    print(
+        f"{options.dataset}: {run.examples} examples for training, as images "
+        f"of {shape}. Epochs: {run.epochs}, steps in each: "
+        f"{run.steps_per_epoch}. Results: {run.folder}"
+    )
     return run
-
-
-def keep_config(run):
-    """Writes the options; refuses to resume a run that had others."""
-    path, options = run.folder / "config.json", run.options
-    presets = options.model_class.presets
-    config = {
-        **dataclasses.asdict(options),
-        "model": {**presets.get(options.preset, {}), **options.model},
-        "backend": keras.backend.backend(),
-        "keras_gen": keras_gen.__version__,
-    }
-    config = json.loads(json.dumps(config, default=str))
-    if run.initial_epoch:
-        mend = "start without --resume or with another --output-dir."
-        if not path.exists():
-            raise SystemExit(
-                f"{path} is missing, so it is not known with which options "
-                f"{run.checkpoint} was trained. To train from the start, {mend}"
-            )
-        kept = json.loads(path.read_text())
-        changed = {
-            key: (kept.get(key), value)
-            for key, value in config.items()
-            if key not in FREE_OPTIONS and kept.get(key) != value
-        }
-        if changed:
-            raise SystemExit(
-                f"The options must be those of {path} to resume its run. "
-                f"Received: {changed} (kept, given). Give the same, or {mend}"
-            )
-    write_json(path, config)
 
 
 def write_json(path, content):
     with atomic_path(path) as temporary:
         text = json.dumps(content, indent=2, default=float)
         temporary.write_text(text + "\n")
+
+
+class Beginning(keras.callbacks.Callback):
+    """Replaces what an earlier run has left, once training begins.
+
+    Args:
+        run: `Run`. With its `config`.
+    """
+
+    def __init__(self, run):
+        super().__init__()
+        self.run = run
+        old = [run.folder / name for name in RESULTS]
+        old += (run.folder / "tensorboard").glob("**/*.*")
+        self.old = [path for path in old if path.is_file()]
+
+    def on_train_begin(self, logs=None):
+        if not self.run.initial_epoch:
+            for path in self.old:
+                path.unlink(missing_ok=True)
+        write_json(self.run.folder / "config.json", self.run.config)
 
 
 class Stopwatch(keras.callbacks.Callback):
@@ -110,25 +113,30 @@ class Run:
     def __init__(self, name, options):
         self.name, self.options = name, options
         self.folder = pathlib.Path(options.output_dir) / name
+        self.config = {}
         self.checkpoint = self.folder / "checkpoint.keras"
         self.initial_epoch = 0
         self.epochs, self.batch_size = options.epochs, options.batch_size
         self.arguments = {"seed": options.seed, **options.model}
         self.smoke = options.preset == "smoke"
         self.num_samples = 500 if self.smoke else 5000
-        self.has_digits = options.dataset in ("mnist", "digits")
+        export = self.folder / "saved_models" if self.smoke else "saved_models"
+        self.export_folder = pathlib.Path(options.export_dir or export) / name
+        self.has_digits = is_digits(options.dataset)
         keras.utils.set_random_seed(options.seed)
         keras.config.set_dtype_policy(options.mixed_precision)
         jit = {"auto": "auto", "true": True, "false": False}
         self.jit_compile = jit[options.jit_compile]
         self.stopwatch = Stopwatch()
+        self.loaded = {}
         self.splits = self.find_splits()
         examples = self.load("train")
+        self.examples = int(examples.cardinality())
         self.has_labels = "label" in examples.element_spec
         channels = [*examples.element_spec["image"].shape, 1][2]
         self.image_shape = (options.image_size, options.image_size, channels)
         self.steps_per_epoch = options.steps_per_epoch or (
-            int(examples.cardinality()) // self.batch_size
+            self.examples // self.batch_size
         )
         self.total_steps = self.epochs * self.steps_per_epoch
 
@@ -160,29 +168,30 @@ class Run:
 
     def find_splits(self):
         """The splits of training and test: the last tenth, if there is none."""
-        for split in ("test", "validation", "val"):
-            try:
-                self.load_split(split)
-            except ValueError:
-                continue
-            return {"train": "train", "test": split}
-        return {"train": "train[:90%]", "test": "train[90%:]"}
-
-    def load_split(self, split):
         name, folder = self.options.dataset, self.options.data_dir
-        channels = self.options.channels
-        return data.load(name, split, data_dir=folder, channels=channels)
+        sizes = data.split_sizes(name, data_dir=folder)
+        for split in ("test", "validation", "val"):
+            if split in sizes:
+                return {"train": "train", "test": split}
+        return {"train": "train[:90%]", "test": "train[90%:]"}
 
     def load(self, split):
         """The examples of `"train"` or `"test"`, unbatched."""
-        return self.load_split(self.splits[split])
+        if split not in self.loaded:
+            self.loaded[split] = data.load(
+                self.options.dataset,
+                self.splits[split],
+                data_dir=self.options.data_dir,
+                channels=self.options.channels,
+            )
+        return self.loaded[split]
 
     def images(self, split, limit=None, value_range=None, features="image"):
         """The first images of a split, as an array."""
         limit = limit or (100 if self.smoke else 10_000)
-        batch = data.pipeline(
+        batches = data.pipeline(
             self.load(split).take(limit),
-            limit,
+            min(limit, 500),
             features=features,
             value_range=value_range,
             image_size=self.options.image_size,
@@ -190,7 +199,16 @@ class Run:
             drop_remainder=False,
             repeat=False,
         )
-        return next(iter(batch.dataset.as_numpy_iterator()))
+        found = list(
+            reported(
+                batches.dataset.as_numpy_iterator(),
+                batches.examples,
+                f"Reading images of the split {split}",
+            )
+        )
+        if isinstance(features, str):
+            return np.concatenate(found)
+        return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
     def labeled(self, split, limit=None, value_range=None):
         """The first images of a split and their labels, as two arrays."""
@@ -204,9 +222,7 @@ class Run:
                 f"{self.options.dataset} without any. Put the pictures of "
                 "each class into a subfolder."
             )
-        labels = self.load("train").map(lambda example: example["label"])
-        batches = labels.batch(1000).as_numpy_iterator()
-        return 1 + max(int(batch.max()) for batch in batches)
+        return data.num_classes(self.load("train"))
 
     # ---- Training -----------------------------------------------------------
 
@@ -217,21 +233,53 @@ class Run:
         print(f"Resuming from {self.checkpoint}, epoch {self.initial_epoch}.")
         return keras_gen.load_model(self.checkpoint)
 
+    def optimizers(self, model, optimizer=None):
+        """What `compile` is given: the optimizers with `--learning-rate`.
+
+        Args:
+            model: The model.
+            optimizer: What it would be given otherwise: an optimizer, a
+                dictionary of one for each player, or `None` for the paper's.
+
+        Returns:
+            `optimizer` itself where the option is not given.
+        """
+        given = self.options.learning_rate
+        if not given:
+            return optimizer
+        rates = learning_rates(given, model.players)
+        optimizers = optimizer
+        if optimizer is None:
+            optimizers = model.default_optimizers()
+        elif not isinstance(optimizer, dict):
+            optimizers = dict.fromkeys(model.players, optimizer)
+        return {
+            player: with_rate(optimizers[player], rates.get(player))
+            for player in model.players
+        }
+
     def callbacks(self):
         """The history and the checkpoints, which come after all others."""
         history = self.folder / "history.csv"
-        hooks = [
-            self.stopwatch,
+        hooks = [Beginning(self), self.stopwatch]
+        if self.options.evaluate_every:
+            self.classifier()
+            scores = {"samples": self.sample_scores}
+            every = self.options.evaluate_every
+            hooks.append(callbacks.EvaluateMetrics(scores, every))
+        hooks += [
             callbacks.HistoryCSV(history, self.initial_epoch, self.checkpoint),
             callbacks.Checkpoint(self.checkpoint),
         ]
         if self.options.tensorboard:
             folder = str(self.folder / "tensorboard")
             hooks.append(keras.callbacks.TensorBoard(folder))
+            hooks.append(callbacks.TensorBoardPictures(folder, self.folder))
         return hooks
 
     # ---- The end ------------------------------------------------------------
 
+    @functools.cache  # noqa: B019  (there is one run)
     def classifier(self):
         """The classifier of digits that evaluates samples."""
         epochs = 2 if self.smoke else None
@@ -248,6 +296,14 @@ class Run:
         return metrics.evaluate_generator(
             model, test, self.classifier(), num_samples=self.num_samples
         )
+
+    def sample_scores(self, model):
+        """What of them is measured: neither texts nor counts."""
+        return {
+            name: value
+            for name, value in self.sample_quality(model).items()
+            if isinstance(value, float | np.floating)
+        }
 
     def save_filters(self, model, count=100):
         """Draws the filters of an autoencoder's first layer."""
@@ -272,8 +328,8 @@ class Run:
             "seed": self.options.seed,
         }
         write_json(self.folder / "metrics.json", report)
-        folder = pathlib.Path(self.options.export_dir) / self.name
-        version = serving.next_version(folder)
+        version = serving.next_version(self.export_folder)
+        print(f"Exporting to {version} ...")
         model.export(version)
         difference = serving.verify(model, version)
         for key, value in report.items():

@@ -115,7 +115,9 @@ def main(options):
             optimizers = sgd_for_adversaries(model.players)
         else:
             optimizers = adam(model.players)
-        model.compile(optimizers, jit_compile=run.jit_compile)
+        model.compile(
+            run.optimizers(model, optimizers), jit_compile=run.jit_compile
+        )
     model.summary()
     if few:
         train = data.partly_labeled(

@@ -39,10 +39,8 @@ def main(options):
             options.preset, input_shape=run.image_shape, **run.arguments
         )
         paper = options.preset == "paper"
-        model.compile(
-            None if paper else keras.optimizers.Adam(1e-3),
-            jit_compile=run.jit_compile,
-        )
+        adam = None if paper else keras.optimizers.Adam(1e-3)
+        model.compile(run.optimizers(model, adam), jit_compile=run.jit_compile)
     model.summary()
     binary = model.likelihood_kind == "bernoulli"
     train = data.pipeline(

@@ -49,12 +49,12 @@ def main(options):
             "critic": run.total_steps * model.critic_steps,
             "generator": run.total_steps,
         }
+        optimizers = {
+            player: adam_with_linear_decay(options.preset, count)
+            for player, count in updates.items()
+        }
         model.compile(
-            {
-                player: adam_with_linear_decay(options.preset, count)
-                for player, count in updates.items()
-            },
-            jit_compile=run.jit_compile,
+            run.optimizers(model, optimizers), jit_compile=run.jit_compile
         )
     model.summary()
     train = data.pipeline(

@@ -59,9 +59,43 @@ def test_grid_takes_tensors_and_images_without_channels():
     assert image_grid(images, padding_value=9).shape == (20, 20, 1)
 
 
+@pytest.mark.parametrize("channels", [2, 4])
+def test_lines_and_empty_places_are_opaque(channels):
+    images = np.zeros((3, 2, 2, channels))
+    grid = image_grid(images, columns=2, padding=1, padding_value=9)
+    assert grid.shape == (7, 7, channels)
+    opaque = grid[..., -1] == 255
+    assert opaque[0].all() and opaque[4:6, 4:6].all()
+    assert not opaque[1:3, 1:3].any() and np.all(grid[0, :, :-1] == 9)
+    assert np.all(grid[4:6, 4:6, :-1] == 0)
+
+
+def test_many_channels_are_drawn_in_a_row():
+    images = np.random.default_rng(0).uniform(size=(2, 3, 4, 5))
+    grid = image_grid(images, columns=1, padding=0)
+    assert grid.shape == (6, 20, 1)
+    for channel in range(5):
+        part = grid[3:, 4 * channel : 4 * channel + 4, 0]
+        expected = to_uint8(images[1:, ..., channel])[0, ..., 0]
+        np.testing.assert_array_equal(part, expected)
+
+
+def test_what_is_transparent_shows_white(tmp_path):
+    picture = np.zeros((8, 8, 4), "uint8")
+    picture[:4, :, 3], picture[..., 0] = 255, 200
+    save_image(tmp_path / "a.jpg", picture)
+    save_image(tmp_path / "a.png", picture)
+    save_gif(tmp_path / "a.gif", [picture, tmp_path / "a.png"])
+    jpeg = np.asarray(Image.open(tmp_path / "a.jpg"))
+    frames, _, _ = gif_frames(tmp_path / "a.gif")
+    for shown in (jpeg, frames[0]):
+        difference = abs(shown[::7, 0].astype(int) - [[200, 0, 0], [255] * 3])
+        assert difference.max() < 8
+
+
 def test_grid_refuses_what_it_cannot_draw():
-    with pytest.raises(ValueError, match=r"1 or 3 channels\. .*\(2, 4, 4, 2\)"):
-        image_grid(np.zeros((2, 4, 4, 2)))
+    with pytest.raises(ValueError, match=r"\(num, height, .*=\(2, 4\)"):
+        image_grid(np.zeros((2, 4)))
     with pytest.raises(ValueError, match="at least one image"):
         image_grid(np.zeros((0, 4, 4, 1)))
     with pytest.raises(ValueError, match=r"\(low, high\)"):
@@ -74,7 +108,9 @@ def test_grid_refuses_what_it_cannot_draw():
         image_grid(np.zeros((2, 4, 4, 1)), padding_value=256)
 
 
-@pytest.mark.parametrize("shape", [(6, 9), (6, 9, 1), (6, 9, 3)])
+@pytest.mark.parametrize(
+    "shape", [(6, 9), (6, 9, 1), (6, 9, 2), (6, 9, 3), (6, 9, 4)]
+)
 def test_saved_image_reads_back(tmp_path, shape):
     picture = np.random.default_rng(1).integers(256, size=shape, dtype="uint8")
     save_image(tmp_path / "new" / "picture.png", picture)
@@ -127,6 +163,8 @@ def test_gif_thins_out_many_frames(tmp_path):
 def test_writers_refuse_what_they_cannot_write(tmp_path):
     with pytest.raises(ValueError, match="image_grid"):
         save_image(tmp_path / "a.png", np.zeros((4, 4)))
+    with pytest.raises(ValueError, match=r"1 to 4.*\(4, 4, 5\)"):
+        save_image(tmp_path / "a.png", np.zeros((4, 4, 5), "uint8"))
     with pytest.raises(ValueError, match="at least one frame"):
         save_gif(tmp_path / "a.gif", [])
     with pytest.raises(ValueError, match=r"must end in \.gif"):
@@ -146,7 +184,7 @@ def test_writers_refuse_what_they_cannot_write(tmp_path):
 def test_missing_packages_are_explained(tmp_path, monkeypatch):
     for module in ("PIL", "matplotlib.figure"):
         monkeypatch.setitem(sys.modules, module, None)
-    hint = r"pip install keras-gen\[recipes\]"
+    hint = r"pip install -e '\.\[recipes\]'"
     with pytest.raises(ImportError, match=f"Pillow.*{hint}"):
         save_image(tmp_path / "a.png", np.zeros((4, 4), "uint8"))
     with pytest.raises(ImportError, match=f"matplotlib.*{hint}"):

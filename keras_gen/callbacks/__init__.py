@@ -17,6 +17,7 @@ from keras_gen.callbacks.latent_traversal import (
 )
 from keras_gen.callbacks.metric_evaluation import EvaluateMetrics
 from keras_gen.callbacks.sample_grid import SampleGrid
+from keras_gen.callbacks.tensorboard_pictures import TensorBoardPictures
 
 __all__ = [
     "Checkpoint",
@@ -27,5 +28,6 @@ __all__ = [
     "Progress",
     "Reconstructions",
     "SampleGrid",
+    "TensorBoardPictures",
     "read_progress",
 ]

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_gen.files import remove_leftovers
-from keras_gen.pictures import save_gif, save_image
+from keras_gen.pictures import check_pillow, save_gif, save_image
 
 _NAME = re.compile(r"epoch_(\d{4,})\.png")
 
@@ -76,6 +76,7 @@ class EpochPictures(keras.callbacks.Callback):
         )
 
     def on_train_begin(self, logs=None):
+        check_pillow()
         remove_leftovers(self.directory, "epoch_*.png")
         self._cleared = False
 
@@ -143,4 +144,24 @@ def require_method(model: keras.Model, name: str, hint: str) -> None:
             f"`model` must have a `{name}` method to draw with. Received: "
             f"model={type(model).__name__}, which has no `{name}` method. "
             f"{hint}"
+        )
+
+
+def require_images(model: keras.Model) -> None:
+    """Raises if the examples of a model, as far as it tells, are no images.
+
+    Args:
+        model: The model, with `example_shape` or without.
+
+    Raises:
+        ValueError: If its examples cannot be drawn.
+    """
+    shape = getattr(model, "example_shape", None)
+    if shape is not None and len(shape) not in (2, 3):
+        raise ValueError(
+            "The examples of `model` must be images, (height, width[, "
+            "channels]), to be drawn. Received: model="
+            f"{type(model).__name__}, whose examples have the shape "
+            f"{tuple(shape)}. Pass `sampler` of `SampleGrid`, which returns "
+            "images, or leave the callback out."
         )

@@ -10,6 +10,7 @@ import numpy as np
 from keras_gen.callbacks.epoch_pictures import (
     EpochPictures,
     range_of,
+    require_images,
     require_method,
 )
 from keras_gen.pictures import as_images, image_grid, to_uint8
@@ -81,6 +82,7 @@ class LatentTraversal(EpochPictures):
     def set_model(self, model):
         super().set_model(model)
         require_method(model, "traverse", "Use `SampleGrid` for its samples.")
+        require_images(model)
         if self.dims is None and not hasattr(model, "latent_dim"):
             raise ValueError(
                 "`model` must have a `latent_dim` if `dims` is None. Received: "

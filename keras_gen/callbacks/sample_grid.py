@@ -9,6 +9,7 @@ import numpy as np
 from keras_gen.callbacks.epoch_pictures import (
     EpochPictures,
     range_of,
+    require_images,
     require_method,
 )
 from keras_gen.pictures import image_grid
@@ -40,7 +41,8 @@ class SampleGrid(EpochPictures):
             as possible.
 
     Raises:
-        ValueError: If `num` or `every` is below 1.
+        ValueError: If `num` or `every` is below 1, or before the first step,
+            if the model has no samples or these are no images.
 
     Example:
 
@@ -80,6 +82,7 @@ class SampleGrid(EpochPictures):
                 "sample",
                 "Pass `sampler`, a callable from the model to images.",
             )
+            require_images(model)
 
     def draw(self) -> np.ndarray:
         if self.sampler is not None:

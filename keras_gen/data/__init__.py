@@ -27,7 +27,12 @@ from keras_gen.data.lit_heads import (
     one_factor_batches,
     render_lit_heads,
 )
-from keras_gen.data.loading import list_datasets, load
+from keras_gen.data.loading import (
+    list_datasets,
+    load,
+    num_classes,
+    split_sizes,
+)
 from keras_gen.data.partial_labels import partly_labeled
 from keras_gen.data.pipelines import Pipeline, pipeline
 from keras_gen.data.sprites import (
@@ -49,12 +54,14 @@ __all__ = [
     "lit_head_factor_values",
     "lit_head_identities",
     "load",
+    "num_classes",
     "one_factor_batches",
     "partly_labeled",
     "pipeline",
     "render_lit_heads",
     "render_sprites",
     "resize_images",
+    "split_sizes",
     "sprite_factor_data",
     "sprite_factor_values",
     "zipped",

@@ -17,7 +17,7 @@ except ImportError as error:
     raise ImportError(
         "The pipelines of `keras_gen.data` are TensorFlow's, whichever backend "
         "trains the model, but TensorFlow is not installed. Install it with "
-        "`pip install keras-gen[recipes]`."
+        "`pip install -e '.[recipes]'` in the checkout."
     ) from error
 
 

@@ -80,7 +80,8 @@ def augmentation(name: str, **options) -> Augmentation:
     except ImportError as error:
         raise ImportError(
             f"The augmentation {name!r} is applied by KerasCV, which is not "
-            "installed. Install it with `pip install keras-gen[recipes]`."
+            "installed. Install it with `pip install -e '.[recipes]'` in the "
+            "checkout."
         ) from error
     return _NAMED[name](keras_cv.layers, **options)
 

@@ -40,7 +40,8 @@ def build(image_size: int | None, seed: int) -> sources.Source:
     except ImportError as error:
         raise ImportError(
             "The data set 'digits' comes with scikit-learn, which is not "
-            "installed. Install it with `pip install keras-gen[recipes]`."
+            "installed. Install it with `pip install -e '.[recipes]'` in the "
+            "checkout."
         ) from error
     height, width = image_sizes.as_size(image_size or 28)
     if height != width:
@@ -58,6 +59,7 @@ def build(image_size: int | None, seed: int) -> sources.Source:
     return sources.Source(
         gather=sources.from_arrays(arrays),
         splits={"train": train, "test": test, "all": np.arange(len(labels))},
+        num_classes=10,
     )
 
 

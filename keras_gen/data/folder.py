@@ -50,7 +50,7 @@ def build(
     except ImportError as error:
         raise ImportError(
             "A folder of pictures is read by Pillow, which is not installed. "
-            "Install it with `pip install keras-gen[recipes]`."
+            "Install it with `pip install -e '.[recipes]'` in the checkout."
         ) from error
     if channels not in (1, 3):
         raise ValueError(
@@ -62,6 +62,7 @@ def build(
     with tf.device("CPU:0"):
         paths = tf.constant([os.fsencode(file) for file in files])
         labels = None if classes is None else tf.constant(classes, "int64")
+    num_classes = None if classes is None else 1 + max(classes)
 
     def read(index):
         # Pillow reads every mode, and its errors can name the file.
@@ -78,7 +79,7 @@ def build(
             return {"image": image}
         return {"image": image, "label": tf.gather(labels, index)}
 
-    return sources.Source(splits, read=read)
+    return sources.Source(splits, read=read, num_classes=num_classes)
 
 
 def _scan(data_dir):

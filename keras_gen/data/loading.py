@@ -92,19 +92,10 @@ def load(
     >>> photos = load("folder", data_dir="photos", split="train[:90%]")
     >>> train = pipeline(photos, batch_size=64, image_size=128)
     """
-    if name == "folder":
-        source = folder.build(data_dir, image_size, channels or 3)
+    source = _source(name, image_size, data_dir, seed, channels)
+    if source is not None:
         return sources.to_dataset(source, splits.select(split, source.splits))
-    if channels is not None:
-        raise ValueError(
-            "`channels` must be None unless `name` is 'folder'. Received: "
-            f"channels={channels!r}, name={name!r}."
-        )
-    if name in _EMBEDDED:
-        module = importlib.import_module(f"keras_gen.data.{name}")
-        source = module.build(image_size, seed)
-        return sources.to_dataset(source, splits.select(split, source.splits))
-    dataset = _load_tfds(name, split, data_dir, download)
+    dataset, num_classes = _load_tfds(name, split, data_dir, download)
     if image_size is not None:
         size = images.as_size(image_size)
         dataset = dataset.map(
@@ -114,17 +105,102 @@ def load(
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
+    if num_classes is not None:
+        sources.declare_classes(dataset, num_classes)
     return dataset
 
 
-def _load_tfds(name, split, data_dir, download):
+def split_sizes(
+    name: str,
+    *,
+    data_dir: str | os.PathLike | None = None,
+    download: bool = True,
+) -> dict[str, int]:
+    """How many examples each split of a data set has, without reading any.
+
+    Args:
+        name: String. The name of the data set, as for `load()`.
+        data_dir: String or path. The folder, as for `load()`.
+        download: Boolean. Whether a set of TensorFlow Datasets that is not
+            there yet may be downloaded.
+
+    Returns:
+        Dict from the names of the splits to their numbers of examples.
+
+    Raises:
+        ValueError: If the name is unknown, or the data are not there and may
+            not be downloaded.
+        ImportError: If the package that provides the data is missing.
+
+    Example:
+
+    >>> split_sizes("digits")
+    {'train': 1500, 'test': 297, 'all': 1797}
+    """
+    source = _source(name, None, data_dir, 0, None)
+    if source is not None:
+        return {split: len(part) for split, part in source.splits.items()}
+    found = _builder(name, data_dir, download).info.splits
+    return {split: part.num_examples for split, part in found.items()}
+
+
+def num_classes(dataset: tf.data.Dataset) -> int:
+    """How many classes the labels of a data set have.
+
+    What `load()` returns says so itself, and no example is read. Of any other
+    data set, which all of its labels are read for, it is one more than the
+    largest label.
+
+    Args:
+        dataset: `tf.data.Dataset` of single examples with a feature `label`.
+
+    Returns:
+        Integer.
+
+    Raises:
+        ValueError: If the examples have no labels.
+
+    Example:
+
+    >>> num_classes(load("digits"))
+    10
+    """
+    spec = dataset.element_spec
+    if not isinstance(spec, dict) or "label" not in spec:
+        raise ValueError(
+            "`dataset` must have a feature 'label'. Received: a data set of "
+            f"{sorted(spec) if isinstance(spec, dict) else spec}."
+        )
+    declared = sources.declared_classes(dataset)
+    if declared is not None:
+        return declared
+    labels = dataset.map(lambda example: example["label"]).batch(1000)
+    return 1 + max(int(batch.max()) for batch in labels.as_numpy_iterator())
+
+
+def _source(name, image_size, data_dir, seed, channels):
+    """The source of a folder or an embedded data set, else `None`."""
+    if name == "folder":
+        return folder.build(data_dir, image_size, channels or 3)
+    if channels is not None:
+        raise ValueError(
+            "`channels` must be None unless `name` is 'folder'. Received: "
+            f"channels={channels!r}, name={name!r}."
+        )
+    if name in _EMBEDDED:
+        module = importlib.import_module(f"keras_gen.data.{name}")
+        return module.build(image_size, seed)
+    return None
+
+
+def _builder(name, data_dir, download):
     try:
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise ImportError(
             f"{name!r} is not an embedded data set ({', '.join(_EMBEDDED)}), "
             "and TensorFlow Datasets, which may know it, is not installed. "
-            "Install it with `pip install keras-gen[recipes]`."
+            "Install it with `pip install -e '.[recipes]'` in the checkout."
         ) from error
     if data_dir is not None and not download and not os.path.isdir(data_dir):
         raise ValueError(
@@ -149,8 +225,17 @@ def _load_tfds(name, split, data_dir, download):
                 "that holds it, or `download=True`."
             )
         builder.download_and_prepare()
+    return builder
+
+
+def _load_tfds(name, split, data_dir, download):
+    """The data set, and how many classes its labels have, if that is known."""
+    builder = _builder(name, data_dir, download)
+    features = builder.info.features
+    label = features["label"] if "label" in (features or ()) else None
     try:
-        return builder.as_dataset(split=split, shuffle_files=False)
+        dataset = builder.as_dataset(split=split, shuffle_files=False)
+        return dataset, getattr(label, "num_classes", None)
     except (ValueError, NotImplementedError) as error:
         raise ValueError(
             f"`split` must select from the splits of {name!r}: "

@@ -10,9 +10,13 @@ import tensorflow as tf
 from keras_gen.data import checks, images, seeds, sources
 from keras_gen.data.augmentation import Augmentation, augmentation
 from keras_gen.data.batches import BatchMaker
+from keras_gen.data.progress import reported
 
 _MEMORY = 512 * 2**20
 _BUFFER = 256 * 2**20
+# Of more examples than this, those that can be rendered when they are needed
+# are not kept: to render all would take longer than many a run.
+_RENDERED = 10_000
 # tf.data mixes the seed of a shuffle with the global seed of the process. This
 # one, set in the graph of the shuffle alone, replaces the global seed.
 _GRAPH_SEED = 87654321
@@ -65,9 +69,11 @@ def pipeline(
     error. What has no channel axis, such as MNIST's `(28, 28)`, is given one.
     Features that are no images are left as they are.
 
-    Data sets of up to 512 MB, embedded ones and folders of any size are
-    shuffled by an exact permutation in every epoch. Other large ones are
-    shuffled within a buffer.
+    Data sets of up to 512 MB are read into memory once, with a line of their
+    progress where that takes a while; embedded ones of many examples are
+    rendered when they are used. These, and folders of any size, are shuffled
+    by an exact permutation in every epoch. Other large ones are shuffled
+    within a buffer.
 
     Args:
         dataset: `tf.data.Dataset` of single examples, each a dict of
@@ -170,7 +176,8 @@ def pipeline(
         steps = -(-examples // batch_size)
     size = sum(_bytes(feature) for feature in spec.values())
     lookup = sources.lookup(dataset)
-    if size * examples <= _MEMORY:
+    rendered = lookup is not None and lookup.source.gather is not None
+    if size * examples <= _MEMORY and not (rendered and examples > _RENDERED):
         gather = sources.from_arrays(_to_memory(taken, spec, examples))
         epoch_of = _by_index(np.arange(examples), batch_size, steps)
     elif lookup is not None:
@@ -255,7 +262,8 @@ def _to_memory(dataset, spec, examples):
         for name, feature in spec.items()
     }
     first = 0
-    for batch in dataset.batch(512).as_numpy_iterator():
+    batches = dataset.batch(256).as_numpy_iterator()
+    for batch in reported(batches, examples, "Reading examples into memory"):
         for name, rows in batch.items():
             arrays[name][first : first + len(rows)] = rows
         first += len(rows)

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 _ATTRIBUTE = "_keras_gen_lookup"
+_CLASSES = "_keras_gen_num_classes"
 _BLOCK = 256
 
 
@@ -29,11 +30,14 @@ class Source:
         read: Callable from one index, an int64 scalar, to a dict of named
             features of one example, in place of `gather` where the examples
             cannot be stacked.
+        num_classes: Integer or `None`. How many classes the feature `label`
+            has, if there is one.
     """
 
     splits: dict[str, np.ndarray]
     gather: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None
     read: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None
+    num_classes: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,9 +103,21 @@ def to_dataset(source: Source, indices: np.ndarray) -> tf.data.Dataset:
         tf.data.experimental.assert_cardinality(len(indices))
     )
     setattr(dataset, _ATTRIBUTE, Lookup(source, indices))
+    if source.num_classes is not None:
+        declare_classes(dataset, source.num_classes)
     return dataset
 
 
 def lookup(dataset: tf.data.Dataset) -> Lookup | None:
     """Returns the `Lookup` of a data set made of a source, else `None`."""
     return getattr(dataset, _ATTRIBUTE, None)
+
+
+def declare_classes(dataset: tf.data.Dataset, num_classes: int) -> None:
+    """Lets a data set remember how many classes its labels have."""
+    setattr(dataset, _CLASSES, num_classes)
+
+
+def declared_classes(dataset: tf.data.Dataset) -> int | None:
+    """Returns what `declare_classes` was told, else `None`."""
+    return getattr(dataset, _CLASSES, None)

@@ -136,8 +136,8 @@ def optional_package(
         return importlib.import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"{user} needs {package}, which is not installed. Install it: "
-            f"`pip install keras-gen[{extra}]`."
+            f"{user} needs {package}, which is not installed. Install it "
+            f"with `pip install -e '.[{extra}]'` in the checkout."
         ) from error
 
 

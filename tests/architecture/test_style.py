@@ -55,6 +55,19 @@ def forbidden_words(root):
     ]
 
 
+def unavailable_hints(root):
+    """Lines that tell a user to install the package from an index.
+
+    It is on none: what works is an installation from a checkout.
+    """
+    return [
+        f"{file.relative_to(root)}:{number}"
+        for file in source_files(root)
+        for number, line in enumerate(file.read_text().splitlines(), start=1)
+        if "keras-gen[" in line or "keras_gen[" in line
+    ]
+
+
 def public_objects(module, seen=None):
     """Yields `(dotted name, object)` of all that a module declares public.
 
@@ -160,6 +173,11 @@ def test_no_forbidden_word_is_left():
     assert not found, lines_of(found)
 
 
+def test_no_hint_installs_from_an_index():
+    found = unavailable_hints(REPOSITORY)
+    assert not found, lines_of(found)
+
+
 def test_every_public_object_has_a_docstring():
     found = undocumented(package_objects())
     assert not found, lines_of(found)
@@ -231,6 +249,13 @@ def test_checker_sees_a_forbidden_word(tree, word):
     file.write_text(f"x = 1\ny = 2  # {word}: more\n")
     (found,) = forbidden_words(tree)
     assert found.startswith("keras_gen/models/gans/gan.py:2: ")
+
+
+def test_checker_sees_an_installation_from_an_index(tree):
+    file = tree / "keras_gen" / "models" / "gans" / "gan.py"
+    assert not unavailable_hints(tree)
+    file.write_text("x = 1\n# pip install keras-gen[recipes]\n")
+    assert unavailable_hints(tree) == ["keras_gen/models/gans/gan.py:2"]
 
 
 def test_checker_looks_into_public_modules():

@@ -1,3 +1,5 @@
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -247,6 +249,12 @@ def test_refuses_what_cannot_be_drawn(tmp_path):
     ):
         with pytest.raises(ValueError, match=f"has no `{name}` method"):
             callback.set_model(plain)
+    vectors = Fixed(np.zeros((1, 7)), example_shape=(7,))
+    for callback in (SampleGrid(tmp_path), LatentTraversal(tmp_path, X[0])):
+        with pytest.raises(
+            ValueError, match=r"must be images, .*\(7,\)\. Pass"
+        ):
+            callback.set_model(vectors)
     plain.traverse = lambda x, dims, values: None
     with pytest.raises(ValueError, match="must have a `latent_dim`.*`dims`"):
         LatentTraversal(tmp_path, X[0]).set_model(plain)
@@ -278,6 +286,25 @@ def test_refuses_what_cannot_be_drawn(tmp_path):
     reconstructions.set_model(Wrong())
     with pytest.raises(ValueError, match="must keep the shape of the images"):
         reconstructions.draw()
+
+
+def test_a_missing_pillow_is_noticed_before_the_first_step(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match=r"Pillow.*pip install -e"):
+        SampleGrid(tmp_path).on_train_begin()
+
+
+def test_samples_of_four_channels(tmp_path):
+    images = np.random.default_rng(0).uniform(size=(4, 3, 2, 4))
+    callback = SampleGrid(tmp_path / "samples", num=4)
+    callback.set_model(Fixed(images, value_range=(0, 1)))
+    callback.on_epoch_end(0)
+    callback.on_train_end()
+    with Image.open(tmp_path / "samples" / "epoch_0001.png") as picture:
+        assert picture.mode == "RGBA" and picture.size == (10, 12)
+    assert (tmp_path / "samples.gif").exists()
 
 
 class Fixed:

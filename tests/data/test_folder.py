@@ -306,5 +306,5 @@ def test_unusable_folders_are_explained(tmp_path):
 
 def test_missing_pillow_is_explained(flat, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
-    with pytest.raises(ImportError, match=r"pip install keras-gen\[recipes\]"):
+    with pytest.raises(ImportError, match=r"pip install -e '\.\[recipes\]'"):
         data.load("folder", data_dir=flat)

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from keras_gen import data
@@ -86,6 +87,31 @@ def test_sets_are_resized_and_their_splits_explained(prepared):
         data.load("small_pictures", "validation", **options)
 
 
+def test_counts_are_known_without_reading(prepared, monkeypatch):
+    sizes = {"train": 1500, "test": 297, "all": 1797}
+    assert data.split_sizes("digits") == sizes
+    assert data.split_sizes("sprites")["test"] == 73_728
+    given = {"data_dir": prepared}
+    sizes = data.split_sizes("small_pictures", **given)
+    assert sizes == {"train": 40, "test": 10}
+    with pytest.raises(ValueError, match="must be an embedded data set"):
+        data.split_sizes("dogits", **given)
+    digits = data.load("digits", "test[:1]")
+    sets = [
+        data.load("small_pictures", image_size=n, **given) for n in (None, 3)
+    ]
+    monkeypatch.setattr(tf.data.Dataset, "as_numpy_iterator", None)
+    assert data.num_classes(digits) == 10
+    assert [data.num_classes(each) for each in sets] == [3, 3]
+    with pytest.raises(ValueError, match="feature 'label'. Received: .*factor"):
+        data.num_classes(data.load("sprites"))
+
+
+def test_classes_are_counted_where_nothing_says_how_many():
+    rows = {"label": np.array([0, 4, 2])}
+    assert data.num_classes(tf.data.Dataset.from_tensor_slices(rows)) == 5
+
+
 def test_unknown_names_are_explained(tmp_path):
     with pytest.raises(
         ValueError, match="digits, lit_heads.*'folder'.*TensorF.*'dogits'"
@@ -116,7 +142,7 @@ def test_missing_folders_are_explained(tmp_path):
 )
 def test_missing_packages_are_explained(monkeypatch, module, call):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ImportError, match=r"keras-gen\[recipes\]"):
+    with pytest.raises(ImportError, match=r"-e '\.\[recipes\]'"):
         call()
 
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gen import data
-from keras_gen.data import pipelines
+from keras_gen.data import pipelines, progress
 
 EXAMPLES = 107
 
@@ -36,6 +36,31 @@ def dataset(request, monkeypatch):
     if request.param == "lookup":
         return data.load("digits", f"test[:{EXAMPLES}]")
     return numbered()
+
+
+def test_many_rendered_examples_are_not_read_beforehand(monkeypatch):
+    """They are, of few; the batches are the same."""
+    digits = data.load("digits", "test[:20]")
+    kept = take(data.pipeline(digits, 5, image_size=12), 6)
+    monkeypatch.setattr(pipelines, "_RENDERED", 19)
+    monkeypatch.setattr(pipelines, "_to_memory", None)
+    assert_same(kept, take(data.pipeline(digits, 5, image_size=12), 6))
+
+
+@pytest.mark.parametrize("logging", [True, False])
+def test_long_reading_says_how_far_it_has_come(monkeypatch, capsys, logging):
+    data.pipeline(numbered(), 5)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(progress, "_EVERY", -1.0)
+    if not logging:
+        keras.config.disable_interactive_logging()
+    try:
+        data.pipeline(numbered(), 5)
+    finally:
+        keras.config.enable_interactive_logging()
+    said = capsys.readouterr().err
+    assert said.endswith(f": {EXAMPLES} of {EXAMPLES}.\n") == logging
+    assert logging or not said
 
 
 def assert_same(first, second):

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 import keras_gen
-from keras_gen import callbacks, pictures
+from keras_gen import callbacks, data, pictures
 from tests.integration import processes
 
 RECIPES = processes.ROOT / "recipes"
 CLAIMS = processes.ROOT / "benchmarks" / "claims"
+RATE = 1e-4
 VARIANTS = [
     ("ae", "--pretrain-epochs=1", "--model.latent-dim=2"),
     ("dae", "--variant=stacked"),
@@ -55,11 +56,13 @@ def finished(tmp_path_factory):
                 "--preset=smoke",
                 "--epochs=1",
                 "--steps-per-epoch=2",
+                f"--learning-rate={RATE}",
                 f"--output-dir={folder}/runs",
                 f"--export-dir={folder}/saved_models",
                 *options,
             )
-        return folders[name, *options] / "runs" / name
+        (folder,) = (folders[name, *options] / "runs").iterdir()
+        return folder
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_GEN_CACHE", str(base / "cache"))
@@ -94,8 +97,19 @@ def test_smoke(command, finished):
     assert list(folder.glob("**/*.png"))
     model = keras_gen.load_model(folder / "checkpoint.keras")
     assert int(model.steps_seen) == 2
-    saved = folder.parents[1] / "saved_models" / command[0]
+    for player in model.players:
+        rate = model.optimizer[player].get_config()["learning_rate"]
+        if isinstance(rate, dict):
+            rate = rate["config"]["initial_learning_rate"]
+        assert rate == pytest.approx(RATE)
+    saved = folder.parents[1] / "saved_models" / folder.name
     assert (saved / "1" / "saved_model.pb").exists()
+    # Each variant has a name of its own, the first the recipe's.
+    variants = vars(load(command[0])).get("VARIANTS", {None: None})
+    given = [option for option in command if "--variant" in option]
+    variant = given[0].partition("=")[2] if given else next(iter(variants))
+    usual = variant == next(iter(variants))
+    assert folder.name == command[0] + ("" if usual else f"_{variant}")
 
 
 @pytest.mark.parametrize("name", keras_gen.list_models())
@@ -216,13 +230,20 @@ def load(name):
 
 @pytest.fixture
 def start(tmp_path):
-    """Starts a run of the VAE, up to where training would begin."""
-    recipe, vae = load("_recipe"), load("vae")
+    """Starts a run, of the VAE unless told, up to where training begins."""
+    recipe = load("_recipe")
 
-    def start(*options):
-        options = ("--preset=smoke", f"--output-dir={tmp_path}/runs", *options)
-        options = recipe.parse(keras_gen.VAE, vae.Options, options)
-        return recipe.start("vae", options, vae.PRESETS)
+    def start(*options, name="vae"):
+        module, cls = load(name), keras_gen.model_class(name)
+        kind = vars(module).get("Options", recipe.Options)
+        options = (
+            "--preset=smoke",
+            f"--output-dir={tmp_path}/runs",
+            f"--export-dir={tmp_path}/saved_models",
+            *options,
+        )
+        options = recipe.parse(vars(module).get("VARIANTS", cls), kind, options)
+        return recipe.start(name, options, module.PRESETS)
 
     return start
 
@@ -231,26 +252,194 @@ def train(run):
     """What a run leaves after its first epoch."""
     model = keras_gen.VAE(run.image_shape, latent_dim=2, hidden_units=3)
     model.compile()
-    model.fit(
-        run.images("train", 10),
-        verbose=0,
-        callbacks=[
-            callbacks.HistoryCSV(run.folder / "history.csv"),
-            callbacks.Checkpoint(run.checkpoint),
-        ],
-    )
+    images = run.images("train", 10)
+    model.fit(images, verbose=0, callbacks=run.callbacks())
     (run.folder / "metrics.json").write_text("{}")
 
 
 def test_a_new_run_takes_nothing_of_an_old_one(start):
     """It may be killed before its first checkpoint, and then resumed."""
-    train(start("--seed=0"))
+    train(start("--seed=0", "--tensorboard"))
     assert start("--seed=0", "--resume").initial_epoch == 1
-    killed = start("--seed=1")
-    assert not killed.checkpoint.exists()
-    assert not (killed.folder / "history.csv").exists()
-    assert not (killed.folder / "metrics.json").exists()
+    killed = start("--seed=1", "--overwrite")
+    old = list((killed.folder / "tensorboard").glob("**/*.*"))
+    before = set(killed.folder.rglob("*"))
+    killed.callbacks()[0].on_train_begin()
+    gone = {killed.checkpoint, *old}
+    gone |= {killed.folder / name for name in ("history.csv", "metrics.json")}
+    assert old and before - set(killed.folder.rglob("*")) == gone
     assert start("--seed=1", "--resume").initial_epoch == 0
+
+
+def contents(folder):
+    """All files of a folder, by their paths."""
+    return {
+        path: path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_a_start_takes_nothing_away(start, tmp_path):
+    """It may fail, or training may not begin."""
+    train(start())
+    before = contents(tmp_path)
+    file = tmp_path / "runs" / "vae" / "config.json"
+    for options in (
+        (),
+        ("--overwrite", "--dataset=folder"),
+        ("--overwrite", "--epochs=0"),
+        ("--overwrite", "--evaluate-every=1", "--dataset=sprites"),
+        ("--overwrite", "--resume"),
+        ("--overwrite", f"--export-dir={file}"),
+        ("--overwrite", "--run-name=../vae"),
+    ):
+        with pytest.raises((SystemExit, ValueError)):
+            start(*options)
+        assert contents(tmp_path) == before, options
+    start("--overwrite")
+    assert contents(tmp_path) == before
+
+
+def test_a_run_is_kept_unless_told(start, tmp_path):
+    folder = tmp_path / "runs" / "vae"
+    folder.mkdir(parents=True)
+    for name in ("checkpoint.keras", "history.csv", "metrics.json"):
+        (folder / name).write_text("")
+        with pytest.raises(SystemExit) as refusal:
+            start()
+        said = str(refusal.value)
+        assert str(folder) in said and name in said
+        for option in ("--resume", "--overwrite", "--run-name"):
+            assert f"`{option}" in said
+        (folder / name).unlink()
+    for name, text in (
+        ("metrics.json", "{}"),
+        ("history.csv", "epoch\n0\n1\n"),
+    ):
+        (folder / name).write_text(text)
+        with pytest.raises(SystemExit, match="needs .*checkpoint.keras, which"):
+            start("--resume")
+        (folder / name).unlink()
+    (folder / "history.csv").write_text("epoch\n0\n")
+    assert start("--resume").initial_epoch == 0
+    beside = start("--run-name=wide")
+    assert beside.folder == tmp_path / "runs" / "wide"
+    assert beside.export_folder == tmp_path / "saved_models" / "wide"
+
+
+def test_names_tell_variants_and_trials_apart(start, tmp_path):
+    usual = start(name="aae")
+    other = start("--variant=label_prior", name="aae")
+    assert usual.folder != other.folder
+    assert usual.export_folder != other.export_folder
+    # Nothing is left of what was tried in a folder.
+    assert not list(tmp_path.iterdir())
+    # Where nobody says where to export, a trial does not reach a server.
+    recipe = load("_recipe")
+    for preset, folder in (("smoke", "runs/vae/"), ("small", "")):
+        options = recipe.parse(keras_gen.VAE, argv=[f"--preset={preset}"])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(tmp_path)
+            run = recipe.start("vae", options, load("vae").PRESETS)
+        assert str(run.export_folder) == f"{folder}saved_models/vae"
+
+
+@pytest.mark.parametrize("option", ["output-dir", "export-dir"])
+def test_folders_are_tried_before_the_first_step(start, tmp_path, option):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit, match=f"`--{option}` must .* Received: "):
+        start(f"--{option}={tmp_path}/file")
+
+
+def test_counts_are_known_without_an_image(start, monkeypatch, photos):
+    """Of a folder of pictures and of rendered ones."""
+
+    def read(*arguments):
+        raise AssertionError("An image was read.")
+
+    monkeypatch.setattr(data.folder, "_read", read)
+    monkeypatch.setattr(data.pipelines, "_to_memory", read)
+    given = ("--dataset=folder", f"--data-dir={photos}", "--batch-size=4")
+    run = start(*given, "--channels=1")
+    assert run.image_shape == (28, 28, 1) and run.num_classes() == 2
+    assert run.examples == 11 and run.splits["test"] == "train[90%:]"
+    run = start("--dataset=sprites", "--batch-size=4")
+    assert run.examples == 663_552 and run.splits["test"] == "test"
+    batches = data.pipeline(run.load("train"), 4, **run.order)
+    assert next(iter(batches.dataset)).shape == (4, 28, 28, 1)
+
+
+# ---- Options of training ----------------------------------------------------
+
+
+def test_learning_rates(start):
+    model = keras_gen.DCGAN((8, 8, 1), base_filters=2, latent_dim=2)
+    schedules = keras.optimizers.schedules
+    decay = schedules.PolynomialDecay(4e-3, 10, 2e-3)
+    steps = schedules.PiecewiseConstantDecay([5], [1e-2, 1e-3])
+    adam = keras.optimizers.Adam
+    given = {"discriminator": adam(decay, beta_1=0.3), "generator": adam(steps)}
+    run = start("--learning-rate", "1e-4", "generator=5e-4")
+    found = run.optimizers(model, given)
+    assert found["discriminator"].beta_1 == 0.3
+    for player, rates in (
+        ("discriminator", (1e-4, 5e-5)),
+        ("generator", (5e-4, 5e-5)),
+    ):
+        for step, rate in zip((0, 10), rates, strict=True):
+            found[player].iterations.assign(step)
+            assert float(found[player].learning_rate) == pytest.approx(rate)
+    found = run.optimizers(model)
+    assert float(found["generator"].learning_rate) == pytest.approx(5e-4)
+    model.compile(run.optimizers(model, adam(1.0)))
+    assert float(model.optimizer["discriminator"].learning_rate) < 2e-4
+    run = start("--learning-rate=generator=5e-4")
+    found = run.optimizers(model, adam(0.5, beta_1=0.3))
+    assert float(found["discriminator"].learning_rate) == 0.5
+    assert start().optimizers(model, given) is given
+    for wrong in ("critic=1e-3", "fast", "-1", "nan"):
+        run = start(f"--learning-rate={wrong}")
+        with pytest.raises(SystemExit, match="discriminator, generator. Rec"):
+            run.optimizers(model)
+
+
+def test_samples_are_evaluated_and_shown_while_training(
+    start, monkeypatch, tmp_path
+):
+    """The scores reach the history, the pictures TensorBoard."""
+    from tensorboard.backend.event_processing import event_accumulator
+
+    run = start("--evaluate-every=2", "--tensorboard", name="dcgan")
+    score = {"frechet_distance": 3.5, "extractor": "digits", "seed": 0}
+    monkeypatch.setattr(run, "classifier", lambda: None)
+    monkeypatch.setattr(run, "sample_quality", lambda model: score)
+    model = keras_gen.DCGAN((8, 8, 1), base_filters=2, latent_dim=2)
+    model.compile(run_eagerly=True)
+    pictured = callbacks.SampleGrid(run.folder / "samples", num=4)
+    model.fit(
+        np.linspace(-1.0, 1.0, 256).reshape(4, 8, 8, 1),
+        epochs=2,
+        verbose=0,
+        callbacks=[pictured, *run.callbacks()],
+    )
+    history = (run.folder / "history.csv").read_text().splitlines()
+    assert history[0].endswith("samples_frechet_distance")
+    assert [row.rpartition(",")[2] for row in history[1:]] == ["", "3.5"]
+    events = event_accumulator.EventAccumulator(
+        str(run.folder / "tensorboard" / "pictures")
+    ).Reload()
+    shown = events.Images("samples")
+    assert [image.step for image in shown] == [0, 1]
+    assert (shown[0].width, shown[0].height) == (22, 22)
+    second = run.folder / "samples" / "epoch_0002.png"
+    assert shown[1].encoded_image_string == second.read_bytes()
+
+
+def test_scores_need_digits_and_samples(start):
+    for name in ("dae", "dc_ign"):
+        with pytest.raises(SystemExit, match="needs a model that draws sam"):
+            start("--evaluate-every=1", name=name)
 
 
 def test_resuming_with_other_options(start, tmp_path):

@@ -165,7 +165,7 @@ def test_picture_needs_numbers_and_matplotlib(tmp_path, monkeypatch):
         report.save_picture(tmp_path / "none.png")
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(
-        ImportError, match=r"matplotlib.*pip install keras-gen\[recipes\]"
+        ImportError, match=r"matplotlib.*pip install -e '\.\[recipes\]'"
     ):
         example().save_picture(tmp_path / "none.png")
     assert not list(tmp_path.iterdir())

@@ -104,6 +104,6 @@ def test_refuses_bad_input(monkeypatch):
         beta_vae_score_from_differences([[0.0]] * 2, [1, 1], [[0.0]], [0])
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
     with pytest.raises(
-        ImportError, match=r"scikit-learn.*pip install keras-gen\[recipes\]"
+        ImportError, match=r"scikit-learn.*pip install -e '\.\[recipes\]'"
     ):
         beta_vae_score(DATA, **QUICK)

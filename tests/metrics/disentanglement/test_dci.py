@@ -163,6 +163,6 @@ def test_refuses_bad_input(monkeypatch):
         dci(codes[:1], TRAIN[:1], codes, TRAIN)
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
     with pytest.raises(
-        ImportError, match=r"scikit-learn.*pip install keras-gen\[recipes\]"
+        ImportError, match=r"scikit-learn.*pip install -e '\.\[recipes\]'"
     ):
         run(perfect_codes, "lasso")

@@ -148,6 +148,6 @@ def test_refuses_bad_input(monkeypatch):
         area_under_curve([0.1, 0.2], [True, True])
     monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
     with pytest.raises(
-        ImportError, match=r"scikit-learn.*pip install keras-gen\[recipes\]"
+        ImportError, match=r"scikit-learn.*pip install -e '\.\[recipes\]'"
     ):
         run(perfect_codes)

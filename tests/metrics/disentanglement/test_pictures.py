@@ -75,6 +75,6 @@ def test_refuses_bad_input(monkeypatch, tmp_path):
         draw_traversals(tmp_path / "a.png", np.zeros((1, 2, 4, 4, 2)))
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(
-        ImportError, match=r"matplotlib.*pip install keras-gen\[recipes\]"
+        ImportError, match=r"matplotlib.*pip install -e '\.\[recipes\]'"
     ):
         draw_information(tmp_path / "a.png", np.eye(2), ("a", "b"))

@@ -249,6 +249,6 @@ def test_refuses_bad_input(monkeypatch):
         disentanglement_report(None, DATA, metrics=["mig_hist"], num_train=10)
     monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
     with pytest.raises(
-        ImportError, match=r"scikit-learn.*pip install keras-gen\[recipes\]"
+        ImportError, match=r"scikit-learn.*pip install -e '\.\[recipes\]'"
     ):
         disentanglement_report(None, DATA, metrics=["dci"], **QUICK)

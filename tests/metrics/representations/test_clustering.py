@@ -159,7 +159,7 @@ def test_matching_refuses_what_it_does_not_know(monkeypatch):
         matched_accuracy([0, 1, 2], [0, 1])
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
     with pytest.raises(
-        ImportError, match=r"scipy.*pip install keras-gen\[recipes\]"
+        ImportError, match=r"scipy.*pip install -e '\.\[recipes\]'"
     ):
         matched_accuracy([0, 1], [0, 1])
     assert matched_accuracy([0, 1], [0, 1], "majority").accuracy == 1.0

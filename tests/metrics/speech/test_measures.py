@@ -198,7 +198,7 @@ def test_without_the_package_there_are_no_ratings(monkeypatch):
     clean = voice()
     processed = at_snr(clean, 10.0)
     with pytest.raises(
-        ImportError, match=r"pesq.*pip install keras-gen\[speech\]"
+        ImportError, match=r"pesq.*pip install -e '\.\[speech\]'"
     ):
         pesq(clean, processed)
     scores = composite(clean, processed)
