@@ -1,47 +1,42 @@
-"""How far long work has come, shown once it takes more than a few seconds."""
+"""Lines that say how far what takes a while has come."""
 
+import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import keras
 
-# Seconds before anything is shown.
-PATIENCE = 5.0
+# Seconds of silence.
+_EVERY = 3.0
 
 
-def progress(
-    items: Iterable, total: int | None = None, what: str = ""
-) -> Iterator[Any]:
-    """Yields items; after some seconds, a bar shows how many are done.
+def reported(batches: Iterable, total: int | None, what: str) -> Iterator:
+    """Passes batches on, and prints every few seconds how many there were.
 
-    `keras.config.disable_interactive_logging()` turns it off.
+    Nothing is printed of what is done by then, nor by what runs with
+    `keras.config.disable_interactive_logging()`.
 
     Args:
-        items: Iterable.
-        total: Integer, or `None` if their number is not known.
-        what: String. What is done with them.
+        batches: Iterable of arrays, or of tuples or dicts of arrays.
+        total: Integer. The number of examples in all of them, or `None` if it
+            is not known.
+        what: String. What is done, at the beginning of each line.
 
     Yields:
-        The items.
+        Each batch.
 
     Example:
 
-    ```python
-    for batch in progress(batches, total=len(batches), what="features"):
-        extractor.features(batch)
-    ```
+    >>> for batch in reported(batches, 60_000, "Reading images"):
+    ...     pass
+    Reading images: 20480 of 60000.
     """
-    began, bar = time.monotonic(), None
-    shown = keras.config.is_interactive_logging_enabled()
-    for done, item in enumerate(items, start=1):
-        yield item
-        late = shown and time.monotonic() - began > PATIENCE
-        if bar is None and late and done != total:
-            if what:
-                print(f"{what}:", flush=True)
-            bar = keras.utils.Progbar(total, unit_name="batch")
-        if bar is not None:
-            bar.update(done)
-    if bar is not None and total is None:
-        bar.update(done, finalize=True)
+    done, last, said = 0, time.perf_counter(), False
+    for batch in batches:
+        yield batch
+        done += len(keras.tree.flatten(batch)[0])
+        if time.perf_counter() - last > _EVERY or (said and done == total):
+            last, said = time.perf_counter(), True
+            if keras.config.is_interactive_logging_enabled():
+                of_all = "" if total is None else f" of {total}"
+                print(f"{what}: {done}{of_all}.", file=sys.stderr)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_gen.data import checks, images, seeds, sources
 from keras_gen.data.augmentation import Augmentation, augmentation
 from keras_gen.data.batches import BatchMaker
-from keras_gen.data.progress import reported
+from keras_gen.progress import reported
 
 _MEMORY = 512 * 2**20
 _BUFFER = 256 * 2**20

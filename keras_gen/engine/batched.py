@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_gen import backend
 from keras_gen.checks import check_positive
-from keras_gen.progress import progress
+from keras_gen.progress import reported
 
 
 def run_batched(fn, *arrays, batch_size=256):
@@ -31,7 +31,7 @@ def run_batched(fn, *arrays, batch_size=256):
             f"{[np.shape(array) for array in arrays]}."
         )
     batches = batches_of(*arrays, batch_size=batch_size)
-    return run_batches(fn, batches, -(-size // batch_size))
+    return run_batches(fn, batches, size)
 
 
 def batches_of(*arrays, batch_size):
@@ -40,20 +40,20 @@ def batches_of(*arrays, batch_size):
         yield tuple(array[start : start + batch_size] for array in arrays)
 
 
-def run_batches(fn, batches: Iterable[tuple], total=None, what=""):
+def run_batches(fn, batches: Iterable[tuple], total=None, what="Examples"):
     """Applies `fn` to batches and concatenates the results.
 
     Args:
         fn: Function of tensors, as in `run_batched`.
         batches: Iterable of tuples of arrays.
-        total: Integer, or `None` if the number of batches is not known.
+        total: Integer, or `None` if the number of examples is not known.
         what: String. The name of the work, should it take long.
 
     Returns:
         The structure of NumPy arrays.
     """
     results = []
-    for arrays in progress(batches, total, what):
+    for arrays in reported(batches, total, what):
         tensors = [ops.convert_to_tensor(array) for array in arrays]
         with backend.inference():
             result = fn(*tensors)

@@ -5,21 +5,17 @@ import typing
 import warnings
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_gen import serving
-from keras_gen.backend import pipelines
-from keras_gen.checks import check_positive
-from keras_gen.engine.batched import batches_of, run_batched, run_batches
 from keras_gen.engine.building import Building
-from keras_gen.engine.data_spec import Batch, check_batch, map_spec
+from keras_gen.engine.data_spec import Batch, check_batch
 from keras_gen.engine.fitting import Fitting
 from keras_gen.engine.freezing import Freezing, trainable_by_nature
+from keras_gen.engine.inference import Inference
 from keras_gen.engine.players import assign_optimizers
 from keras_gen.engine.records import RunningMeans, Signature
 from keras_gen.engine.saveable import Saveable
-from keras_gen.engine.specs import Spec, as_numpy
 from keras_gen.engine.trainer import BackendSteps
 from keras_gen.engine.updates import Updates
 
@@ -29,7 +25,14 @@ RESERVED = ("loss", "metrics", "optimizer", "stop_training")
 
 @keras.saving.register_keras_serializable(package="keras_gen")
 class GenerativeModel(
-    BackendSteps, Building, Updates, Fitting, Freezing, Saveable, keras.Model
+    BackendSteps,
+    Building,
+    Updates,
+    Fitting,
+    Inference,
+    Freezing,
+    Saveable,
+    keras.Model,
 ):
     """A `keras.Model` with its own training algorithm and several players.
 
@@ -188,65 +191,6 @@ class GenerativeModel(
     def data_spec(self) -> Batch:
         """What data the model takes: a `Batch` of specs."""
         raise NotImplementedError(f"{type(self).__name__} needs `data_spec`.")
-
-    def as_examples(self, x):
-        """Arrays in the type and the shape of `data_spec().x`, checked.
-
-        Of a data set of batches, those of all its examples.
-        """
-        if pipelines.is_pipeline(x):
-            parts = [part for part, *_ in self.example_batches(x)]
-            return keras.tree.map_structure(
-                lambda *arrays: np.concatenate(arrays), *parts
-            )
-        return map_spec(self.as_array, self.data_spec().x, x, "x")
-
-    def example_batches(
-        self, x, *others, batch_size: int = 256, spec=None, labeled=False
-    ):
-        """Batches of examples, in the type and the shape of the data.
-
-        Nothing but a batch is in memory, of a file that is mapped too.
-
-        Args:
-            x: Array, or a data set of batches, which stay as they are.
-            *others: Arrays that go with the examples.
-            spec: Spec that the values are checked against, or `None`.
-            labeled: Boolean. Whether the labels that a data set brings go
-                with its examples.
-
-        Yields:
-            Tuples of arrays.
-        """
-        if pipelines.is_pipeline(x):
-            parts = self._batches_of_pipeline(x, labeled)
-        else:
-            map_spec(self._check_shape, self.data_spec().x, x, "x")
-            parts = batches_of(as_numpy(x), *others, batch_size=batch_size)
-        for part, *rest in parts:
-            if spec is not None:
-                self._check(Batch(part), Batch(spec))
-            yield self.as_examples(part), *rest
-
-    def _batches_of_pipeline(self, source, labeled):
-        if pipelines.is_endless(source):
-            raise ValueError(
-                "`x` must have an end. Received: data without one. Pass "
-                "`x.take(batches)`."
-            )
-        for data in pipelines.batches(source):
-            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-            yield (
-                x,
-                *(self.conditions_of(as_numpy(y), len(x)) if labeled else ()),
-            )
-
-    def as_array(self, name: str, spec: Spec, value) -> np.ndarray:
-        """An argument in the type and the shape of a spec, checked."""
-        return spec.array(type(self).__name__, name, value)
-
-    def _check_shape(self, name, spec, leaf):
-        spec.check_shape(type(self).__name__, name, leaf.shape)
 
     def check_data(self, x, y=None) -> None:
         """Checks shapes and values of arrays against `data_spec()`.
@@ -416,49 +360,3 @@ class GenerativeModel(
         signature = inputs if len(inputs) == 1 else [inputs]
         kwargs = {"input_signature": signature, "verbose": verbose, **kwargs}
         return super().export(os.fspath(filepath), format=format, **kwargs)
-
-    def run_batched(self, fn, *arrays, batch_size: int = 256):
-        """Applies `fn` to batches of examples and concatenates the results.
-
-        Args:
-            fn: Function of tensors that returns a structure of tensors whose
-                first axis is that of its arguments. No gradient is recorded.
-            *arrays: Arrays of equal length along the first axis.
-            batch_size: Integer. The examples in a batch.
-
-        Returns:
-            The structure of NumPy arrays.
-        """
-        return run_batched(fn, *arrays, batch_size=batch_size)
-
-    def run(
-        self,
-        step,
-        x,
-        *others,
-        batch_size: int = 256,
-        spec: Spec | None = None,
-        labeled: bool = False,
-    ):
-        """Applies a step to examples, checked and in batches.
-
-        Args:
-            step: Function of a batch, and of batches of `others`.
-            *others: Arrays that go with the examples.
-            spec: Spec that the values are checked against, or `None`.
-            labeled: Boolean. Whether the labels that a data set brings go
-                with its examples.
-
-        Returns:
-            The structure of NumPy arrays.
-        """
-        check_positive(batch_size=batch_size)
-        total = None
-        if not pipelines.is_pipeline(x):
-            if spec is not None:
-                self._check(Batch(x), Batch(spec))
-            spec, total = None, -(-len(x) // batch_size)
-        batches = self.example_batches(
-            x, *others, batch_size=batch_size, spec=spec, labeled=labeled
-        )
-        return run_batches(step, batches, total, type(self).__name__)

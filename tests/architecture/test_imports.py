@@ -64,6 +64,7 @@ ALLOWED = {room: set(ORDER[:index]) for index, room in enumerate(ORDER)}
 LEAVES = {
     "checks": set(),
     "files": set(),
+    "progress": set(),
     "registry": set(),
     "serving": set(),
     "optimizers": {"checks"},
@@ -72,10 +73,10 @@ LEAVES = {
 }
 ALLOWED |= LEAVES
 for room in ORDER:
-    ALLOWED[room] |= {"checks", "schedules"}
+    ALLOWED[room] |= {"checks", "progress", "schedules"}
 ALLOWED["backend"] = {"checks"}
 ALLOWED["engine"] |= {"files", "registry", "serving"}
-ALLOWED["models"] |= {"optimizers"}
+ALLOWED["models"] |= {"optimizers", "pictures"}
 
 # Pure mathematics, for which these libraries are enough.
 PURE = {"losses", "distributions"}
@@ -84,10 +85,10 @@ for room in PURE:
     ALLOWED[room] -= {"engine", "layers"}
 
 # What is done with models knows none of them.
-ALLOWED["data"] = {"checks", "files"}
+ALLOWED["data"] = {"checks", "files", "progress"}
 for room in ("metrics", "callbacks"):
     ALLOWED[room] = {"data", "losses", "layers", "distributions"}
-    ALLOWED[room] |= {"checks", "files", "pictures"}
+    ALLOWED[room] |= {"checks", "files", "pictures", "progress"}
 ALLOWED["root"] = set(ALLOWED)
 ALLOWED["__main__"] = {"root", "registry"}
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gen import data
-from keras_gen.data import pipelines, progress
+from keras_gen import data, progress
+from keras_gen.data import pipelines
 
 EXAMPLES = 107
 

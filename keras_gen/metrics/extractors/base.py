@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_gen.checks import check_positive
+from keras_gen.progress import reported
 
 
 class FeatureExtractor:
@@ -108,8 +109,9 @@ class FeatureExtractor:
         """
         images, value_range = check_images(images, value_range)
         features, logits = [], []
-        for start in range(0, len(images), self.batch_size):
-            batch = images[start : start + self.batch_size]
+        starts = range(0, len(images), self.batch_size)
+        batches = (images[i : i + self.batch_size] for i in starts)
+        for batch in reported(batches, len(images), "Features"):
             outputs = self.forward(self.prepare(to_unit(batch, value_range)))
             features.append(np.asarray(outputs[0], dtype=np.float64))
             if outputs[1] is not None:

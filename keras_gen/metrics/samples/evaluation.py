@@ -23,6 +23,7 @@ from keras_gen.metrics.samples.optional import (
     EvaluationInputs,
     optional_metrics,
 )
+from keras_gen.progress import reported
 
 
 def evaluate_samples(
@@ -239,13 +240,13 @@ def draw_samples(
     starts = range(0, num_samples, batch_size)
     # 31 bits: the largest seed that every backend takes.
     seeds = np.random.SeedSequence(seed).generate_state(len(starts)) >> 1
-    batches = [
+    batches = (
         keras.ops.convert_to_numpy(
             sampler(min(batch_size, num_samples - start), int(batch_seed))
         )
         for start, batch_seed in zip(starts, seeds, strict=True)
-    ]
-    return np.concatenate(batches)
+    )
+    return np.concatenate([*reported(batches, num_samples, "Samples")])
 
 
 def _class_report(logits, real_logits, splits, threshold, seed):

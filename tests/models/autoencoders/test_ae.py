@@ -285,7 +285,7 @@ def dense_decoder(*units, activation="sigmoid", last=None, bias=True):
         (lambda: dense_decoder(6, 7), r"mirror image.*\(8, 6\).*\(6, 7\)"),
         (lambda: dense_decoder(6), r"mirror image.*\(2, 6\)"),
         (lambda: dense_decoder(6, 8, activation="relu"), "decoder.*'relu'"),
-        (lambda: dense_decoder(6, 8, last="sigmoid"), r"decoder.*'linear'\]"),
+        (lambda: dense_decoder(6, 8, last="softplus"), r"decoder.*'linear'\]"),
         (lambda: dense_decoder(6, 8, bias=False), "decoder.*without biases"),
     ],
 )
