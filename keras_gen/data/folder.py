@@ -138,16 +138,11 @@ def _scan(data_dir):
 def _pictures(root):
     """The paths of all pictures below a folder as tuples, sorted."""
     found = []
-    seen = {os.path.realpath(root)}
     for folder, subfolders, names in os.walk(root, followlinks=True):
         subfolders[:] = [name for name in subfolders if _is_visible(name)]
-        # A link may lead back up.
-        real = {
-            name: os.path.realpath(os.path.join(folder, name))
-            for name in subfolders
-        }
-        subfolders[:] = [name for name in subfolders if real[name] not in seen]
-        seen.update(real.values())
+        subfolders[:] = [
+            name for name in subfolders if not _leads_up(folder, name)
+        ]
         inner = Path(folder).relative_to(root).parts
         found += [
             (*inner, name)
@@ -155,6 +150,13 @@ def _pictures(root):
             if _is_visible(name) and name.lower().endswith(_SUFFIXES)
         ]
     return sorted(found)
+
+
+def _leads_up(folder, name):
+    """Whether a subfolder is a link to a folder that it is in."""
+    here = Path(os.path.realpath(folder))
+    there = Path(os.path.realpath(os.path.join(folder, name)))
+    return here.is_relative_to(there)
 
 
 def _is_visible(name):

@@ -60,10 +60,10 @@ class Inference:
             )
         for data in pipelines.batches(source):
             x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-            yield (
-                x,
-                *(self.conditions_of(as_numpy(y), len(x)) if labeled else ()),
-            )
+            given = ()
+            if labeled and y is not None:
+                given = self.conditions_of(as_numpy(y), len(x))
+            yield x, *given
 
     def as_array(self, name: str, spec: Spec, value) -> np.ndarray:
         """An argument in the type and the shape of a spec, checked."""

@@ -5,7 +5,6 @@ import typing
 import numpy as np
 
 from keras_gen.engine import Batch, Examples, GenerativeModel, Labels, Spec
-from keras_gen.pictures import to_uint8
 
 
 class Conditional:
@@ -64,14 +63,6 @@ class ExampleModel(Conditional, GenerativeModel):
         """The spec of arrays of examples."""
         options = {"value_range": self.value_range, **options}
         return Examples(self.example_shape, self.shape_argument, **options)
-
-    def to_uint8(self, x) -> np.ndarray:
-        """Examples of the model as pictures, integers from 0 to 255.
-
-        Args:
-            x: Array of images, such as `sample` returns.
-        """
-        return to_uint8(x, self.value_range or (0.0, 1.0))
 
     def data_spec(self):
         return Batch(x=self.examples_spec(), y=self.condition)

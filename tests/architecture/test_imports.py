@@ -76,7 +76,7 @@ for room in ORDER:
     ALLOWED[room] |= {"checks", "progress", "schedules"}
 ALLOWED["backend"] = {"checks"}
 ALLOWED["engine"] |= {"files", "registry", "serving"}
-ALLOWED["models"] |= {"optimizers", "pictures"}
+ALLOWED["models"] |= {"optimizers"}
 
 # Pure mathematics, for which these libraries are enough.
 PURE = {"losses", "distributions"}

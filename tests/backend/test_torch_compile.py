@@ -117,7 +117,7 @@ def test_a_variable_can_take_the_value_of_another():
         np.testing.assert_array_equal(array(b), expected[1])
 
 
-def test_each_shape_has_its_graph():
+def test_each_shape_that_recurs_has_its_graph():
     model = Solo()
 
     def step(batch):
@@ -126,10 +126,10 @@ def test_each_shape_has_its_graph():
     compiled(model, step=step, jit_compile=True)
     model.fit(X[:5], batch_size=4, shuffle=False, verbose=0)
     graphs = model._compiled_step.graphs
+    assert [shapes[0][0] for shapes in graphs] == [(4, 2)]
+    model.fit(X[:6], batch_size=1, shuffle=False, verbose=0)
     assert [shapes[0][0] for shapes in graphs] == [(4, 2), (1, 2)]
-    model.fit(X[:5], batch_size=4, shuffle=False, verbose=0)
-    assert len(graphs) == 2
-    assert int(model.optimizer.iterations) == 4
+    assert int(model.optimizer.iterations) == 8
 
 
 @pytest.mark.parametrize("name", ["binomial", "gamma"])
@@ -180,3 +180,33 @@ def test_evaluation_records_no_gradients():
     compiled(model, check=check, jit_compile=True)
     model.evaluate(X, batch_size=8, verbose=0)
     assert recording == [False]
+
+
+def test_the_last_smaller_batch_is_not_compiled_until_it_recurs():
+    model = compiled(
+        Game(left=dense(), right=dense(), seed=0), "sgd", jit_compile=True
+    )
+
+    def step(batch):
+        model.minimize("first", lambda: ops.mean(model.left(batch.x) ** 2))
+        model.minimize("second", lambda: ops.mean(model.right(batch.x) ** 2))
+
+    model.step = step
+    x = points(20)
+    before = array(model.left.layers[-1].kernel)
+    model.fit(x, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    assert len(model._compiled_step.graphs) == 1
+    assert int(model.optimizer["first"].iterations) == 6
+    jit = array(model.left.layers[-1].kernel)
+    model.left.layers[-1].kernel.assign(before)
+    model.left.layers[-1].bias.assign(np.zeros(1))
+    model.run_eagerly = True
+    model.make_train_function(force=True)
+    model.fit(x, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    np.testing.assert_allclose(
+        array(model.left.layers[-1].kernel), jit, rtol=1e-5
+    )
+    model.run_eagerly = False
+    model.make_train_function(force=True)
+    model.fit(x, batch_size=4, verbose=0)
+    assert len(model._compiled_step.graphs) == 1

@@ -125,3 +125,40 @@ def test_the_shared_model_is_left_as_it_was(plain_case):
         # Evaluation and sampling draw from the model's seeds.
         if "seed_generator_state" not in variable.path:
             np.testing.assert_array_equal(before, after, variable.path)
+
+
+class OwnSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule that Keras does not know."""
+
+    def __call__(self, step):
+        return 1e-3
+
+    def get_config(self):
+        return {}
+
+
+class OwnAdam(keras.optimizers.Adam):
+    """An optimizer that Keras does not know."""
+
+
+def test_constant_data_an_optimizer_of_the_users_own_and_nan(plain_case):
+    """What is the same in all examples lets no variance vanish.
+
+    And `TerminateOnNaN` stops a model whose last player alone has gone wrong.
+    """
+    model = plain_case.compiled(OwnAdam(OwnSchedule()))
+    for player in model.players:
+        optimizer = model.optimizer[player]
+        assert type(optimizer) is OwnAdam
+        assert type(optimizer._learning_rate) is OwnSchedule
+    x, *rest = plain_case.data()
+    low, _ = getattr(model, "value_range", None) or (0.0, 1.0)
+    x = keras.tree.map_structure(lambda part: np.full_like(part, low), x)
+    assert_finite(fit(model, (x, *rest)).values())
+    assert_finite(arrays(model.trainable_variables))
+    last = list(model.players)[-1]
+    for variable in model.player_variables(last):
+        variable.assign(keras.ops.full(variable.shape, np.nan, variable.dtype))
+    stop = keras.callbacks.TerminateOnNaN()
+    history = fit(model, (x, *rest), epochs=3, callbacks=[stop])
+    assert {len(values) for values in history.values()} == {1}

@@ -7,7 +7,7 @@ import pytest
 from keras_gen.engine import Labels
 from keras_gen.engine.specs import Spec
 from tests.contract.case import BATCH
-from tests.contract.helpers import fit, rows
+from tests.contract.helpers import assert_finite, fit, rows
 
 
 def examples_spec(case):
@@ -102,6 +102,21 @@ def test_values_out_of_range_name_both_ranges(ranged_case):
         fit(model, with_x(ranged_case, lambda x: x + np.nan))
 
 
+def test_ranges_are_checked_wherever_data_come_from(ranged_case):
+    """Tensors, data sets, and arrays beyond the first thousand."""
+    import tensorflow as tf
+
+    model = ranged_case.ready
+    good, bad = ranged_case.data(), with_x(ranged_case, lambda x: 255 * x)
+    late = [np.repeat(part[:1], 1025, axis=0) for part in good]
+    keras.tree.flatten(late[0])[0][-1] = 255
+    tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, bad)
+    batches = tf.data.Dataset.from_tensor_slices(bad if bad[1:] else bad[0])
+    for data in (late, tensors, (batches.batch(BATCH),)):
+        with pytest.raises(ValueError, match="must have values from"):
+            model.fit(*data, verbose=0)
+
+
 def test_weights_of_examples_are_refused(plain_case):
     model = plain_case.ready
     data = plain_case.data()
@@ -120,6 +135,15 @@ def test_batch_smaller_than_the_round(game_case):
     assert f"{size} updates" in message
     assert f"batch size {size - 1}" in message
     assert "drop the remainder" in message
+
+
+def test_a_last_batch_smaller_than_the_round_is_trained_on(game_case):
+    """9 examples are a batch of 8 and one of 1."""
+    model = game_case.compiled("sgd")
+    assert_finite(fit(model, rows(game_case.data(), 0, BATCH + 1)).values())
+    for player in model.players:
+        updates = game_case.updates.get(player, 1)
+        assert int(model.optimizer[player].iterations) == 2 * updates
 
 
 def test_uneven_last_batch_is_split_as_evenly_as_can_be(game_case):
@@ -146,3 +170,86 @@ def test_every_spec_draws_what_it_accepts(case):
             drawn = part.draw(np.random.default_rng(0), 6)
             assert part.accepts(drawn.shape)
             part.check_values("model", "x", drawn)
+
+
+def odd_data(x):
+    """Examples that no model can take, and what each error says."""
+    foreign = x.astype(x.dtype.newbyteorder())
+    yield foreign, "byte order"
+    yield np.ma.masked_less(x, np.median(x)), "filled"
+    yield x[:0], "at least one example"
+    # The last one alone, far behind the first batch.
+    late = np.repeat(x[:1], 1025, axis=0)
+    late[-1] = np.inf
+    yield late, "finite"
+
+
+def test_odd_data_are_refused_by_name(plain_case):
+    """Wherever arrays go: training, held-out data, evaluation."""
+    if isinstance(plain_case.prototype.data_spec().y, Spec):
+        return
+    model = plain_case.ready
+    (x,) = plain_case.data()
+    for odd, words in odd_data(x):
+        with pytest.raises(ValueError, match=words):
+            model.check_data(odd)
+        with pytest.raises(ValueError, match=words):
+            model.evaluate(odd, batch_size=BATCH, verbose=0)
+        with pytest.raises(ValueError, match=words):
+            fit(model, (x,), validation_data=odd)
+    with pytest.raises(ValueError, match=r"Received: list.*np\.asarray"):
+        fit(model, (x.tolist(),))
+
+
+def test_files_of_other_formats_are_refused(plain_case, tmp_path):
+    with pytest.raises(ValueError, match="'.keras'.*save_weights"):
+        plain_case.prototype.save(tmp_path / "model.h5")
+
+
+def test_float64(plain_case):
+    """Steps of a model in double precision lose nothing and mix no types."""
+    if keras.backend.backend() == "jax":
+        return  # Without `jax_enable_x64` it is float32.
+    double = plain_case.compiled("sgd", build={"dtype": "float64"})
+    single = plain_case.compiled("sgd")
+    for variable, other in zip(double.weights, single.weights, strict=True):
+        variable.assign(keras.ops.cast(other.value, variable.dtype))
+    data = plain_case.data(steps=1)
+    losses = [fit(model, data) for model in (double, single)]
+    for name in losses[0]:
+        np.testing.assert_allclose(
+            losses[0][name], losses[1][name], rtol=2e-4, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize(
+    "method",
+    ["encode", "reconstruct", "elbo", "discriminate", "log_likelihood"],
+)
+def test_data_sets_wherever_arrays_are_taken(plain_case, method):
+    """A data set of batches, a loader, a generator: the same results."""
+    model = plain_case.prototype
+    if not hasattr(model, method):
+        return
+    rng = np.random.default_rng(0)
+    spec = model.data_spec().x
+    x, parts = spec.draw(rng, 6), []
+    options = {"num_samples": 2} if method == "log_likelihood" else {}
+    labels = {}
+    if model.condition is not None and method == "discriminate":
+        labels = {"labels": model.condition.draw(rng, 6)}
+    for start, stop in ((0, 4), (4, 6)):
+        rest = [y[start:stop] for y in labels.values()]
+        parts.append((x[start:stop], *rest))
+    results = []
+    for source, given in ((x, labels), ((part for part in parts), {})):
+        # The same noise each time.
+        model = plain_case.build()
+        found = getattr(model, method)
+        result = found(source, batch_size=4, **options, **given)
+        results.append(keras.tree.flatten(result))
+    for whole, streamed in zip(*results, strict=True):
+        np.testing.assert_allclose(whole, streamed, rtol=1e-5, atol=1e-5)
+    wrong = (widened(part) for part, *_ in parts)
+    with pytest.raises(ValueError, match=spec.argument):
+        getattr(model, method)(wrong, **options)

@@ -308,3 +308,19 @@ def test_missing_pillow_is_explained(flat, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises(ImportError, match=r"pip install -e '\.\[recipes\]'"):
         data.load("folder", data_dir=flat)
+
+
+def test_a_link_upwards_counts_no_picture_twice(tmp_path):
+    for value, name in enumerate(("a", "b")):
+        save(tmp_path / name / "one.png", value)
+    (tmp_path / "a" / "up").symlink_to("..")
+    (tmp_path / "b" / "itself").symlink_to(tmp_path / "b")
+    (tmp_path / "c").symlink_to(tmp_path / "b")
+    found = [int(row["label"]) for row in rows(data_dir=tmp_path)]
+    assert sorted(found) == [0, 1, 2]
+
+
+def test_names_that_are_not_unicode(tmp_path):
+    save(tmp_path / "one.png", 7)
+    os.rename(tmp_path / "one.png", os.fsencode(tmp_path) + b"/caf\xe9.png")
+    assert values(data_dir=tmp_path) == [7]

@@ -133,3 +133,89 @@ def test_a_loader_of_the_user_is_left_alone(model):
     kind = type(loader)
     model.fit(loader, verbose=0)
     assert type(loader) is kind and not hasattr(loader, "checked")
+
+
+class Examined(Solo):
+    """A model of examples alone."""
+
+    def data_spec(self):
+        return Batch(Examples((2,), value_range=(-1.0, 1.0)))
+
+    def training_step(self, batch):
+        self.minimize("model", lambda: ops.mean(self.network(batch.x)))
+        self.log(extra=ops.sum(batch.x))
+
+    def evaluation_step(self, batch):
+        self.log(loss=ops.mean(batch.x))
+
+
+@pytest.fixture(scope="module")
+def examined():
+    model = Examined(network=dense())
+    model.compile()
+    return model
+
+
+def test_a_loader_of_bare_tensors(examined):
+    import torch
+
+    class Rows(torch.utils.data.Dataset):
+        def __len__(self):
+            return len(X)
+
+        def __getitem__(self, index):
+            return torch.as_tensor(X[index])
+
+    loader = torch.utils.data.DataLoader(Rows(), batch_size=3)
+    history = examined.fit(loader, verbose=0).history
+    expected = np.mean([X[i : i + 3].sum() for i in range(0, 12, 3)])
+    np.testing.assert_allclose(history["extra"], [expected], rtol=1e-4)
+
+
+def test_a_bare_array_of_held_out_data_is_checked(examined):
+    for bad, words in (
+        (9.0 * X, "values from -1 to 1"),
+        (X * np.nan, "finite"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            examined.fit(X, validation_data=bad, verbose=0)
+    history = examined.fit(X, validation_data=X, verbose=0).history
+    np.testing.assert_allclose(history["val_loss"], [X.mean()], rtol=1e-4)
+
+
+def test_examples_of_unknown_rank():
+    """As `tf.py_function` leaves them: refused in words, or trained on."""
+    import tensorflow as tf
+
+    def unknown(x):
+        return tf.py_function(lambda t: t, [x], tf.float32)
+
+    data = tf.data.Dataset.from_tensor_slices(X).map(unknown).batch(4)
+    model = Examined(network=dense())
+    model.compile()
+    if keras.backend.backend() != "tensorflow":
+        model.fit(data, verbose=0)
+        return
+    with pytest.raises(ValueError, match="known rank.*ensure_shape"):
+        model.fit(data, verbose=0)
+
+
+def test_tensors_of_pytorch_that_no_array_is_made_of_directly(examined):
+    import torch
+
+    for x in (
+        torch.as_tensor(X).requires_grad_(),
+        torch.as_tensor(X).to(torch.bfloat16),
+    ):
+        examined.check_data(x)
+        np.testing.assert_allclose(
+            examined.as_examples(x), X, rtol=1e-2, atol=1e-6
+        )
+
+
+def test_endless_data_for_inference(examined):
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_tensor_slices(X).batch(4).repeat()
+    with pytest.raises(ValueError, match="must have an end"):
+        examined.as_examples(data)

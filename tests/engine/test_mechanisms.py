@@ -274,3 +274,24 @@ def test_a_reset_optimizer_takes_its_first_step_again():
         np.testing.assert_allclose(
             new - old, -0.01 * np.sign(gradient), rtol=1e-3
         )
+
+
+def test_held_out_data_are_evaluated_with_the_last_value_of_a_schedule():
+    """So that `val_loss` does not rise with a weight that grows."""
+    model = Solo()
+    ramp = Schedule(0.0, 1.0, over=4)
+
+    def loss(batch):
+        return model.scheduled(ramp) * (1.0 + 0.0 * ops.sum(batch.x))
+
+    def step(batch):
+        model.minimize(
+            "model", lambda: loss(batch) + 0.0 * ops.sum(model.network(batch.x))
+        )
+        model.log(extra=loss(batch))
+
+    compiled(model, step=step, check=lambda batch: model.log(extra=loss(batch)))
+    x = np.ones((4, 2), "float32")
+    history = model.fit(x, validation_data=(x,), epochs=3, verbose=0).history
+    np.testing.assert_allclose(history["extra"], [0.0, 0.25, 0.5], atol=1e-6)
+    np.testing.assert_allclose(history["val_extra"], [1.0] * 3)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+import keras_gen
 from keras_gen import backend
 from keras_gen.backend import noise, replica, replica_mean
 from keras_gen.engine import GenerativeModel
@@ -140,3 +141,17 @@ def test_building_leaves_pythons_random_numbers_alone():
     keras.utils.set_random_seed(5)
     first = array(Built().network.weights[0])
     assert not np.array_equal(first, array(Built().network.weights[0]))
+
+
+def test_models_built_in_threads_are_those_of_their_seed():
+    from concurrent.futures import ThreadPoolExecutor
+
+    def kernels(seed):
+        model = keras_gen.VAE((6,), latent_dim=2, hidden_units=9, seed=seed)
+        return [keras.ops.convert_to_numpy(v) for v in model.weights]
+
+    alone = kernels(1)
+    with ThreadPoolExecutor(4) as pool:
+        for weights in pool.map(kernels, [1] * 8):
+            for a, b in zip(alone, weights, strict=True):
+                np.testing.assert_array_equal(a, b)

@@ -43,6 +43,15 @@ def means_of_parts(batch, model):
     model.minimize("model", lambda: 0.0 * ops.mean(model.network(batch.x)))
 
 
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_a_small_last_batch_is_in_several_parts(size):
+    model = Solo()
+    model.batch_parts = 5
+    parts = [array(part) for part in model.split(np.arange(1.0 * size), 5)]
+    assert all(len(part) == 1 for part in parts)
+    assert {float(part[0]) for part in parts} == set(np.arange(1.0 * size))
+
+
 def test_sizes_that_are_known_only_when_the_step_runs():
     """The last batch, of three, is split after one example."""
     model = Solo()

@@ -15,6 +15,7 @@ from keras_gen.distributions import (
     normal,
 )
 from keras_gen.engine import Batch
+from keras_gen.models import variational
 from keras_gen.models.variational import VariationalModel
 from tests.numerics import (
     array,
@@ -199,3 +200,26 @@ def test_a_bound_is_one_of_examples_in_their_range(method):
         bound_of(255.0 * X, num_samples=1)
     with pytest.raises(ValueError, match=r"`x` of Linear .*\(None, 4\)"):
         bound_of(X[:, :3], num_samples=1)
+
+
+def test_what_is_anomalous_has_a_score():
+    model = Linear()
+    scores = model.anomaly_score(np.concatenate([X[:2], 3.0 + X[:2]]))
+    assert np.all(np.isfinite(scores))
+    with pytest.raises(ValueError, match="finite"):
+        model.anomaly_score(X * np.nan)
+
+
+def test_draws_of_large_examples_are_held_a_few_at_a_time(monkeypatch):
+    """The chunks follow from the components of a batch."""
+    model, sizes = Linear(), []
+    bound = model.bound
+
+    def recorded(batch, num_samples=1, training=False):
+        sizes.append(num_samples)
+        return bound(batch, num_samples, training)
+
+    monkeypatch.setattr(model, "bound", recorded)
+    monkeypatch.setattr(variational, "MOST_COMPONENTS", 3 * 2 * 4 + 1)
+    model.log_likelihood(X[:2], num_samples=7, batch_size=2)
+    assert sizes == [3, 3, 1]
