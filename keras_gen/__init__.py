@@ -84,7 +84,8 @@ def load_model(path, **kwargs):
     """Loads a model of this package from a `.keras` file.
 
     It is `keras.saving.load_model` once the modules of the classes in the
-    file are imported, so that Keras knows them.
+    file are imported. In a new process Keras' own does not know them: they
+    are imported when they are first used.
 
     Args:
         path: The file that `model.save(path)` wrote, on any backend.

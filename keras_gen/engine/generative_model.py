@@ -61,12 +61,13 @@ class GenerativeModel(
 
     Args:
         seed: Integer, or `None` to draw one. All randomness of the model
-            follows from it.
+            follows from it. The order in which `fit` shuffles arrays is
+            Keras', and follows `keras.utils.set_random_seed`.
         name: String or `None`. The name of the model.
         dtype: String, `keras.DTypePolicy` or `None`. The dtype policy.
 
     Args of methods:
-        x: Array of `n` examples.
+        x: Array of `n` examples, or a data set of batches of them.
         num_samples: Integer. How many samples.
         labels: Array of `n` classes, or one for all, for a conditional
             model. Defaults to each class in turn.

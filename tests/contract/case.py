@@ -217,12 +217,12 @@ class Unbuilt(keras.Model):
 
     def call(self, inputs):
         parts = [
-            keras.ops.reshape(keras.ops.cast(x, "float32"), (len(x), -1))
+            layers.Flatten()(keras.ops.cast(x, "float32")[..., None])
             for x in keras.tree.flatten(inputs)
         ]
         h = self.hidden(keras.ops.concatenate(parts, axis=-1))
         outputs = [
-            keras.ops.reshape(head(h), (len(h), *shape))
+            keras.ops.reshape(head(h), (-1, *shape))
             for head, shape in zip(self.heads, self.shapes, strict=True)
         ]
         return outputs if len(outputs) > 1 else outputs[0]
