@@ -158,7 +158,9 @@ class Joint(Distribution):
 
     def log_prob(self, x, labels=None):
         pairs = zip(self.parts, x, strict=True)
-        return sum(part.log_prob(event) for part, event in pairs)
+        terms = [part.log_prob(event) for part, event in pairs]
+        dtype = keras.backend.result_type(*(term.dtype for term in terms))
+        return sum(ops.cast(term, dtype) for term in terms)
 
     def kl_divergence(self, other):
         if not isinstance(other, Joint):

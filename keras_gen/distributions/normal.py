@@ -82,9 +82,7 @@ class Normal(Distribution):
         return self.mean + ops.exp(0.5 * self.log_variance) * eps
 
     def log_prob(self, x, labels=None):
-        distance = self.squared_distance(x)
-        log_variance = ops.cast(self.log_variance, distance.dtype)
-        terms = LOG_2PI + log_variance + distance
+        terms = LOG_2PI + self.log_variance + self.squared_distance(x)
         return -0.5 * sum_event(terms, self.event_rank)
 
     def kl_divergence(self, other):
@@ -94,20 +92,16 @@ class Normal(Distribution):
         """
         if not isinstance(other, Normal):
             return None
-        distance = other.squared_distance(self.mean)
-        logs = (self.log_variance, other.log_variance)
-        log_v, log_w = (ops.cast(x, distance.dtype) for x in logs)
-        ratio = log_v - log_w
+        log_w = as_float(other.log_variance, like=self.mean)
+        ratio = self.log_variance - log_w
+        distance = as_float(other.squared_distance(self.mean), like=self.mean)
         terms = distance + ops.expm1(ratio) - ratio
         return 0.5 * sum_event(terms, self.event_rank)
 
     def squared_distance(self, x):
         """`(x - mean)^2 / variance`, component by component."""
-        x, mean = as_float(x, like=x if ops.is_tensor(x) else None), self.mean
-        # float64, if one of them is.
-        dtype = keras.backend.result_type(x.dtype, mean.dtype)
-        squares = ops.square(ops.cast(x, dtype) - ops.cast(mean, dtype))
-        return squares * ops.exp(-ops.cast(self.log_variance, dtype))
+        squares = ops.square(as_float(x, like=self.mean) - self.mean)
+        return squares * ops.exp(-self.log_variance)
 
     def product(self, other: "Normal") -> "Normal":
         """The normalized product of two densities.

@@ -58,7 +58,10 @@ class Bound:
         """`KL(q(z|x) || p(z))`, of shape `(batch,)`, or its estimate."""
         analytic = self.estimator == "analytic"
         kl = self.posterior.kl_divergence(self.prior) if analytic else None
-        return self.log_posterior - self.log_prior if kl is None else kl
+        if kl is not None:
+            return kl
+        log_q, log_p = self.log_posterior, self.log_prior
+        return log_q - ops.cast(log_p, log_q.dtype)
 
     @functools.cached_property
     def elbo(self):
@@ -68,7 +71,9 @@ class Bound:
     @functools.cached_property
     def log_weights(self):
         """`log p(x|z) p(z) / q(z|x)`, of shape `(num_samples, batch)`."""
-        return self.log_likelihood + self.log_prior - self.log_posterior
+        log_p = self.log_likelihood
+        log_prior = ops.cast(self.log_prior, log_p.dtype)
+        return log_p + log_prior - self.log_posterior
 
 
 class VariationalModel(PriorSampling, EncoderDecoderModel):
@@ -153,10 +158,10 @@ class VariationalModel(PriorSampling, EncoderDecoderModel):
         bound = self.bound(batch, self.num_samples, training)
         terms, weights = self.terms(bound), self.term_weights()
         self.log(**terms, elbo=ops.mean(bound.elbo))
-        return sum(
-            ops.cast(weights.get(k, 1.0), term.dtype) * term
-            for k, term in terms.items()
-        )
+        for name, weight in weights.items():
+            if ops.is_tensor(weight):
+                weights[name] = ops.cast(weight, terms[name].dtype)
+        return sum(weights.get(k, 1.0) * term for k, term in terms.items())
 
     def encode_step(self, x):
         return self.posterior(x).mean

@@ -207,8 +207,9 @@ class LadderVAE(VariationalModel):
         bound = self.bound(batch, math.prod(draws), training)
         q, p = bound.posterior.parts, bound.prior.parts
         for i, (q_i, p_i, z_i) in enumerate(zip(q, p, bound.z, strict=True)):
-            divergence = ops.mean(q_i.log_prob(z_i) - p_i.log_prob(z_i))
-            self.log(**{f"kl_divergence_{i + 1}": divergence})
+            log_q = ops.mean(q_i.log_prob(z_i))
+            log_p = ops.cast(ops.mean(p_i.log_prob(z_i)), log_q.dtype)
+            self.log(**{f"kl_divergence_{i + 1}": log_q - log_p})
         self.log(**self.terms(bound), elbo=ops.mean(bound.elbo))
         weight = self.scheduled(self.kl_weight)
         log_p, kl = bound.log_likelihood, bound.kl_divergence
