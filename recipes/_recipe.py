@@ -22,8 +22,8 @@ from _checks import (
 from _learning_rates import learning_rates, with_rate
 from _options import Options, Preset, cli, parse
 from keras_gen import callbacks, data, metrics, pictures, serving
-from keras_gen.data.progress import reported
 from keras_gen.files import atomic_path
+from keras_gen.progress import reported
 
 __all__ = ["Options", "Preset", "Run", "cli", "likelihoods", "parse", "start"]
 

@@ -82,7 +82,7 @@ def test_a_class_has_its_parents_arguments_too():
 
 def test_methods_have_what_means_the_same_everywhere():
     assert arguments(Documented.encode) == [
-        "    x: Array of `n` examples.",
+        "    x: Array of `n` examples, or a data set of batches of them.",
         "    power: Integer.",
         "        Of two.",
         "    batch_size: Integer. How many examples are computed at a time.",
