@@ -55,9 +55,10 @@ help:
 	@echo "PYTHON=...   the interpreter that $(VENV) is made from"
 
 demo: $(VENV)/.installed-demo
-	KERAS_BACKEND=tensorflow $(BIN)/python recipes/dcgan.py
-	@echo "Samples: $(CURDIR)/runs/dcgan"
-	@echo "Model:   $(CURDIR)/saved_models/dcgan"
+	KERAS_BACKEND=tensorflow $(BIN)/python recipes/dcgan.py \
+		--run-name demo --overwrite
+	@echo "Samples: $(CURDIR)/runs/demo"
+	@echo "Model:   $(CURDIR)/saved_models/demo"
 
 # The tests go on after a failure, so that one run shows every backend's. The
 # longest come first: with JOBS=2, none is left to run alone for long.

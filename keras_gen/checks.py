@@ -1,7 +1,7 @@
 """Checks of arguments, which say what must be, what came, and the mend."""
 
+import numbers
 from collections.abc import Iterable
-from numbers import Number
 from typing import Any
 
 
@@ -89,23 +89,25 @@ def check_at_least(least: float, **values: float) -> None:
             )
 
 
-def check_count(**values: int) -> None:
-    """Raises unless each of some arguments is a count: 0, 1, 2, ...
+def check_count(least: int = 0, **values: int) -> None:
+    """Raises unless each of some arguments is an integer, large enough.
 
     Args:
+        least: Integer. The smallest value.
         **values: Numbers by the names of the arguments.
 
     Raises:
-        ValueError: If one of them is negative or not an integer.
+        ValueError: If one of them is smaller, or not an integer.
 
     Example:
 
     >>> check_count(k=25)
     """
     for name, value in values.items():
-        if not isinstance(value, Number) or value < 0 or value != int(value):
+        number = isinstance(value, numbers.Real)
+        if not number or value < least or value != int(value):
             raise ValueError(
-                f"`{name}` must be an integer, not negative. Received: "
+                f"`{name}` must be an integer, at least {least}. Received: "
                 f"{name}={value!r}."
             )
 

@@ -1,7 +1,6 @@
 """What the recipes share: the start of a run, its data, its end."""
 
 import dataclasses
-import functools
 import json
 import pathlib
 import time
@@ -233,17 +232,19 @@ class Run:
         print(f"Resuming from {self.checkpoint}, epoch {self.initial_epoch}.")
         return keras_gen.load_model(self.checkpoint)
 
-    def optimizers(self, model, optimizer=None):
-        """What `compile` is given: the optimizers with `--learning-rate`.
+    def compile(self, model, optimizer=None):
+        """Compiles a model as the options say.
 
         Args:
             model: The model.
-            optimizer: What it would be given otherwise: an optimizer, a
-                dictionary of one for each player, or `None` for the paper's.
-
-        Returns:
-            `optimizer` itself where the option is not given.
+            optimizer: An optimizer, a dictionary of one for each player, or
+                `None` for the paper's. `--learning-rate` changes their rates.
         """
+        optimizer = self.optimizers(model, optimizer)
+        model.compile(optimizer, jit_compile=self.jit_compile)
+
+    def optimizers(self, model, optimizer=None):
+        """What `compile` is given: the optimizers with `--learning-rate`."""
         given = self.options.learning_rate
         if not given:
             return optimizer
@@ -263,7 +264,7 @@ class Run:
         history = self.folder / "history.csv"
         hooks = [Beginning(self), self.stopwatch]
         if self.options.evaluate_every:
-            self.classifier()
+            self.classifier()  # Trained before the first step, and kept.
             scores = {"samples": self.sample_scores}
             every = self.options.evaluate_every
             hooks.append(callbacks.EvaluateMetrics(scores, every))
@@ -279,7 +280,6 @@ class Run:
 
     # ---- The end ------------------------------------------------------------
 
-    @functools.cache  # noqa: B019  (there is one run)
     def classifier(self):
         """The classifier of digits that evaluates samples."""
         epochs = 2 if self.smoke else None

@@ -23,9 +23,7 @@ def train(run, model_class, pretrain_epochs, optimizer, layer_optimizer):
         model = model_class.from_preset(
             preset, input_shape=run.image_shape, **arguments
         )
-        model.compile(
-            run.optimizers(model, optimizer), jit_compile=run.jit_compile
-        )
+        run.compile(model, optimizer)
         model.pretrain(
             run.images("train", 60_000),
             epochs=pretrain_epochs,

@@ -115,9 +115,7 @@ def main(options):
             optimizers = sgd_for_adversaries(model.players)
         else:
             optimizers = adam(model.players)
-        model.compile(
-            run.optimizers(model, optimizers), jit_compile=run.jit_compile
-        )
+        run.compile(model, optimizers)
     model.summary()
     if few:
         train = data.partly_labeled(

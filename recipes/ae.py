@@ -46,7 +46,7 @@ def main(options):
             input_shape=run.image_shape,
             **{**logistic, **run.arguments},
         )
-        model.compile(run.optimizers(model), jit_compile=run.jit_compile)
+        run.compile(model)
         if epochs:
             machines = model.pretrain(
                 run.images("train", 60_000), epochs=epochs

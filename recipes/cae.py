@@ -56,9 +56,7 @@ def main(options):
         model = keras_gen.CAE.from_preset(
             options.preset, input_shape=run.image_shape, **run.arguments
         )
-        model.compile(
-            run.optimizers(model, optimizer), jit_compile=run.jit_compile
-        )
+        run.compile(model, optimizer)
     model.summary()
     train = data.pipeline(run.load("train"), run.batch_size, **run.order)
     test = run.images("test")

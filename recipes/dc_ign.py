@@ -89,7 +89,7 @@ def main(options):
         model = keras_gen.DCIGN.from_preset(
             options.preset, image_shape=run.image_shape, **arguments
         )
-        model.compile(run.optimizers(model, adam), jit_compile=run.jit_compile)
+        run.compile(model, adam)
     model.summary()
     images, factors = held_out_heads(run.options.image_size, 2000)
     model.fit(

@@ -36,7 +36,7 @@ def main(options):
         model = keras_gen.LadderVAE.from_preset(
             options.preset, input_shape=run.image_shape, **run.arguments
         )
-        model.compile(run.optimizers(model), jit_compile=run.jit_compile)
+        run.compile(model)
     model.summary()
     train = data.pipeline(
         run.load("train"),

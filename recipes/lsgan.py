@@ -33,7 +33,7 @@ def main(options):
         # For thousands of steps; the paper's rate, 2e-4, is for many more.
         adam = keras.optimizers.Adam(5e-4, beta_1=0.5, epsilon=1e-8)
         adam = None if options.preset == "paper" else adam
-        model.compile(run.optimizers(model, adam), jit_compile=run.jit_compile)
+        run.compile(model, adam)
     model.summary()
     train = data.pipeline(
         run.load("train"),

@@ -48,7 +48,7 @@ def main(options):
         model = VARIANTS[options.variant].from_preset(
             preset, input_shape=run.image_shape, **arguments
         )
-        model.compile(run.optimizers(model), jit_compile=run.jit_compile)
+        run.compile(model)
     model.summary()
     train = data.pipeline(run.load("train"), run.batch_size, **run.order)
     test = run.images("test")

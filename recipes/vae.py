@@ -40,7 +40,7 @@ def main(options):
         )
         paper = options.preset == "paper"
         adam = None if paper else keras.optimizers.Adam(1e-3)
-        model.compile(run.optimizers(model, adam), jit_compile=run.jit_compile)
+        run.compile(model, adam)
     model.summary()
     binary = model.likelihood_kind == "bernoulli"
     train = data.pipeline(

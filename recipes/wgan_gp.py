@@ -53,9 +53,7 @@ def main(options):
             player: adam_with_linear_decay(options.preset, count)
             for player, count in updates.items()
         }
-        model.compile(
-            run.optimizers(model, optimizers), jit_compile=run.jit_compile
-        )
+        run.compile(model, optimizers)
     model.summary()
     train = data.pipeline(
         run.load("train"),

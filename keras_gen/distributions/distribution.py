@@ -1,5 +1,6 @@
 """The base class of distributions, and several of them as one."""
 
+import functools
 import inspect
 import numbers
 
@@ -159,8 +160,7 @@ class Joint(Distribution):
     def log_prob(self, x, labels=None):
         pairs = zip(self.parts, x, strict=True)
         terms = [part.log_prob(event) for part, event in pairs]
-        dtype = keras.backend.result_type(*(term.dtype for term in terms))
-        return sum(ops.cast(term, dtype) for term in terms)
+        return functools.reduce(ops.add, terms)
 
     def kl_divergence(self, other):
         if not isinstance(other, Joint):

@@ -15,9 +15,9 @@ from keras_gen.distributions.distribution import (
 )
 
 LOG_2PI = math.log(2.0 * math.pi)
-# Bounds of learned log-variances. Those of a posterior no trained model comes
-# near. The variance of a likelihood of images in [0, 1] is at least that of
-# rounding them to 256 levels, so that pixels which never change stay finite.
+# Bounds of learned log-variances: of a posterior, out of the way of any trained
+# model; of a likelihood of images in [0, 1], at least that of rounding them to
+# 256 levels, so that pixels which never change keep a variance.
 POSTERIOR_BOUNDS = (-20.0, 15.0)
 LIKELIHOOD_BOUNDS = (-math.log(12.0 * 255.0**2), 15.0)
 
@@ -92,10 +92,9 @@ class Normal(Distribution):
         """
         if not isinstance(other, Normal):
             return None
-        log_w = as_float(other.log_variance, like=self.mean)
-        ratio = self.log_variance - log_w
-        distance = as_float(other.squared_distance(self.mean), like=self.mean)
-        terms = distance + ops.expm1(ratio) - ratio
+        ratio = ops.subtract(self.log_variance, other.log_variance)
+        distance = other.squared_distance(self.mean)
+        terms = ops.add(distance, ops.expm1(ratio) - ratio)
         return 0.5 * sum_event(terms, self.event_rank)
 
     def squared_distance(self, x):
@@ -117,8 +116,8 @@ class Normal(Distribution):
 def soft_clip(x, low: float, high: float):
     """`x` where it is inside of bounds, and the nearer bound far outside.
 
-    Smooth, with a slope that nowhere near the bounds is zero: unlike
-    `ops.clip`, it lets what has left the bounds come back.
+    Smooth: unlike that of `ops.clip`, the slope fades out behind a bound, so
+    that what has just left it can come back.
 
     Args:
         x: Float tensor.
@@ -129,6 +128,7 @@ def soft_clip(x, low: float, high: float):
 
     >>> soft_clip(ops.array([-50.0, 1.0, 50.0]), -20.0, 15.0)  # [-20, 1, 15]
     """
+    # Far outside, the sums below would lose the bound to rounding.
     x = ops.clip(x, low - 10.0, high + 10.0)
     x = x + ops.softplus(4.0 * (low - x)) / 4.0
     return x - ops.softplus(4.0 * (x - high)) / 4.0

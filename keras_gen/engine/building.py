@@ -12,6 +12,7 @@ from keras_gen.backend.seeds import derived_seed
 from keras_gen.checks import check_option
 from keras_gen.engine.own_networks import check_network, output_shapes
 
+# The dtype policy and `random` are those of the whole process.
 _ONE_AT_A_TIME = threading.RLock()
 
 
@@ -108,21 +109,19 @@ class Building:
     @contextlib.contextmanager
     def building_scope(self):
         """Builds layers in this model's dtype policy, from its seed."""
-        _ONE_AT_A_TIME.acquire()  # What follows is one for the process.
-        policy = keras.config.dtype_policy()
-        state = random.getstate()
-        keras.config.set_dtype_policy(self.dtype_policy)
-        if self.seed is not None:
-            # What has no seed of its own, Keras seeds by Python's `random`.
-            random.seed(f"{self.seed}/networks {self._scopes_opened}")
-            self._scopes_opened += 1
-        try:
-            yield
-        finally:
-            keras.config.set_dtype_policy(policy)
+        with _ONE_AT_A_TIME:
+            policy, state = keras.config.dtype_policy(), random.getstate()
+            keras.config.set_dtype_policy(self.dtype_policy)
             if self.seed is not None:
-                random.setstate(state)
-            _ONE_AT_A_TIME.release()
+                # What has no seed of its own, Keras seeds by Python's `random`.
+                random.seed(f"{self.seed}/networks {self._scopes_opened}")
+                self._scopes_opened += 1
+            try:
+                yield
+            finally:
+                keras.config.set_dtype_policy(policy)
+                if self.seed is not None:
+                    random.setstate(state)
 
     def _seed_layers(self, name, network):
         """Seeds the layers, such as dropout, that have no seed of their own.

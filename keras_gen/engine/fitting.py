@@ -142,11 +142,12 @@ class Fitting:
                 **options,
             )
 
-    def train_on_batch(self, *args, **kwargs):
+    def train_on_batch(self, x, *args, **kwargs):
         """Trains on one batch, as `keras.Model.train_on_batch` does."""
         self._assert_compile_called("train_on_batch")
+        self._check_parts(x)
         self.follow_freezing()
-        return super().train_on_batch(*args, **kwargs)
+        return super().train_on_batch(x, *args, **kwargs)
 
     def evaluate(
         self,

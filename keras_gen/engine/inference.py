@@ -72,19 +72,7 @@ class Inference:
     def _check_shape(self, name, spec, leaf):
         spec.check_shape(type(self).__name__, name, leaf.shape)
 
-    def run_batched(self, fn, *arrays, batch_size: int = 256):
-        """Applies `fn` to batches of examples and concatenates the results.
-
-        Args:
-            fn: Function of tensors that returns a structure of tensors whose
-                first axis is that of its arguments. No gradient is recorded.
-            *arrays: Arrays of equal length along the first axis.
-            batch_size: Integer. The examples in a batch.
-
-        Returns:
-            The structure of NumPy arrays.
-        """
-        return run_batched(fn, *arrays, batch_size=batch_size)
+    run_batched = staticmethod(run_batched)
 
     def run(
         self,

@@ -6,8 +6,8 @@ from keras import ops
 from keras_gen import backend
 from keras_gen.checks import same_shapes
 
-# Activations that no logit and no score may end in, and what changes shapes
-# alone.
+# Activations whose values are no logits and no scores; layers that change
+# shapes alone.
 BOUNDED = ("sigmoid", "hard_sigmoid", "softmax", "tanh", "hard_tanh", "relu")
 TRANSPARENT = ("Reshape", "Flatten", "Permute", "Cropping2D", "Identity")
 
@@ -104,9 +104,9 @@ def check_network(
         _, activation = last_operation(tensor)
         if activation in BOUNDED:
             raise ValueError(
-                f"`{name}` of {owner} must return logits, of any value. "
-                f"Received: a network that ends in {activation!r}. End it "
-                "without an activation: the loss has its own."
+                f"`{name}` of {owner} must return logits or scores, of any "
+                f"value. Received: a network that ends in {activation!r}. End "
+                "it without an activation."
             )
 
 

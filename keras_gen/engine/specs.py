@@ -333,7 +333,7 @@ class Groups(Spec):
 def as_numpy(x) -> np.ndarray:
     """An array or a tensor as an array: not copied if it is one.
 
-    A tensor of PyTorch may require gradients, or be bfloat16.
+    A tensor of PyTorch may require gradients, be bfloat16, or lie elsewhere.
     """
     if np.ma.is_masked(x):
         raise ValueError(
@@ -347,7 +347,7 @@ def as_numpy(x) -> np.ndarray:
             "Arrays must be dense. Received: a sparse one. Pass `x.toarray()`."
         )
     if hasattr(x, "detach"):
-        x = x.detach()
+        x = x.detach().cpu()
         x = x.float() if str(x.dtype) == "torch.bfloat16" else x
     return ops.convert_to_numpy(x)
 

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gen.backend import pipelines
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_count, check_positive
 from keras_gen.distributions import Distribution, resolve_prior
@@ -178,8 +177,7 @@ class AdversarialModel(ExampleModel):
         batch_size: int = 256,
     ) -> np.ndarray:
         """Generates `num_samples` examples from random latents."""
-        check_count(num_samples=num_samples)
-        check_positive(num_samples=num_samples)
+        check_count(1, num_samples=num_samples)
         self.conditions_of(labels, num_samples)  # Wrong ones move no seed.
         z = self.draw_latents(num_samples, seed)
         return self.generate(z, labels=labels, batch_size=batch_size)
@@ -215,15 +213,18 @@ class AdversarialModel(ExampleModel):
             labels: Array of the classes of the examples, for a discriminator
                 that is conditioned on them.
         """
-        conditions, labeled = (), self.condition is not None
-        if not pipelines.is_pipeline(x) and (labels is not None or not labeled):
-            conditions = self.conditions_of(labels, len(x))
+        labeled = self.condition is not None
+
+        def given(labels, n):
+            if labels is None and labeled:
+                return ()
+            return self.conditions_of(labels, n)
 
         def step(x, *condition):
             return self.discriminate_step(self.process_examples(x), *condition)
 
         options = {"batch_size": batch_size, "labeled": labeled}
-        return self.run(step, x, *conditions, **options)
+        return self.run_conditioned(step, x, labels, given, **options)
 
     def signatures(self):
         inputs, outputs = self.generator_inputs(), ("samples",)

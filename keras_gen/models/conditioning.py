@@ -4,6 +4,7 @@ import typing
 
 import numpy as np
 
+from keras_gen.backend import pipelines
 from keras_gen.engine import Batch, Examples, GenerativeModel, Labels, Spec
 
 
@@ -63,6 +64,30 @@ class ExampleModel(Conditional, GenerativeModel):
         """The spec of arrays of examples."""
         options = {"value_range": self.value_range, **options}
         return Examples(self.example_shape, self.shape_argument, **options)
+
+    def run_conditioned(self, step, x, labels, conditions_of, **options):
+        """Runs a step of examples and of what they are conditioned on.
+
+        Args:
+            step: Function of a batch and, if there are any, its conditions.
+            labels: Array of what each example is conditioned on, or `None`.
+                A data set brings it itself.
+            conditions_of: Function of `labels` and the number of examples, to
+                a tuple of one array or of none.
+            **options: Those of `run`.
+
+        Returns:
+            The structure of NumPy arrays.
+        """
+        if not pipelines.is_pipeline(x):
+            given = conditions_of(labels, len(x))
+            return self.run(step, x, *given, **{**options, "labeled": False})
+        if labels is not None:
+            raise ValueError(
+                f"`labels` of {type(self).__name__} must be None with a data "
+                "set, which brings them as `y`. Received: both."
+            )
+        return self.run(step, x, **options)
 
     def data_spec(self):
         return Batch(x=self.examples_spec(), y=self.condition)

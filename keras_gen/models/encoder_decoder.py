@@ -5,8 +5,7 @@ import typing
 import keras
 import numpy as np
 
-from keras_gen.backend import pipelines
-from keras_gen.checks import check_count, check_positive
+from keras_gen.checks import check_count
 from keras_gen.engine import Signature, Vector
 from keras_gen.losses.reconstruction import squared_error, sum_by_example
 from keras_gen.models.conditioning import ExampleModel, lines_between
@@ -97,12 +96,12 @@ class EncoderDecoderModel(ExampleModel):
 
     def _run_with_labels(self, step, x, labels, batch_size):
         """Runs a step that takes a condition, unless the encoder infers it."""
-        labeled = self.condition is not None and not self.infers_condition
-        given = ()
-        if not pipelines.is_pipeline(x):
-            given = self.known_conditions(labels, len(x))
-        options = {"batch_size": batch_size, "labeled": labeled}
-        return self.run(step, x, *given, **options)
+        options = {
+            "batch_size": batch_size,
+            "labeled": self.condition is not None and not self.infers_condition,
+        }
+        known = self.known_conditions
+        return self.run_conditioned(step, x, labels, known, **options)
 
     def interpolate(self, a, b, *, steps: int = 10, labels=None) -> np.ndarray:
         """Decodes the straight lines between the codes of pairs of examples.
@@ -186,8 +185,7 @@ class PriorSampling:
 
     def sample_latents(self, num_samples, labels=None, seed=None):
         """Codes of `num_samples` samples, and the labels to decode them."""
-        check_count(num_samples=num_samples)
-        check_positive(num_samples=num_samples)
+        check_count(1, num_samples=num_samples)
         self.conditions_of(labels, num_samples)  # Wrong ones move no seed.
         seed = self.prior_seed if seed is None else seed
         return self.prior.sample(num_samples, seed=seed), labels

@@ -60,8 +60,7 @@ class Bound:
         kl = self.posterior.kl_divergence(self.prior) if analytic else None
         if kl is not None:
             return kl
-        log_q, log_p = self.log_posterior, self.log_prior
-        return log_q - ops.cast(log_p, log_q.dtype)
+        return ops.subtract(self.log_posterior, self.log_prior)
 
     @functools.cached_property
     def elbo(self):
@@ -71,9 +70,8 @@ class Bound:
     @functools.cached_property
     def log_weights(self):
         """`log p(x|z) p(z) / q(z|x)`, of shape `(num_samples, batch)`."""
-        log_p = self.log_likelihood
-        log_prior = ops.cast(self.log_prior, log_p.dtype)
-        return log_p + log_prior - self.log_posterior
+        joint = ops.add(self.log_likelihood, self.log_prior)
+        return joint - self.log_posterior
 
 
 class VariationalModel(PriorSampling, EncoderDecoderModel):
@@ -158,10 +156,10 @@ class VariationalModel(PriorSampling, EncoderDecoderModel):
         bound = self.bound(batch, self.num_samples, training)
         terms, weights = self.terms(bound), self.term_weights()
         self.log(**terms, elbo=ops.mean(bound.elbo))
-        for name, weight in weights.items():
-            if ops.is_tensor(weight):
-                weights[name] = ops.cast(weight, terms[name].dtype)
-        return sum(weights.get(k, 1.0) * term for k, term in terms.items())
+        return sum(
+            ops.multiply(weights[name], term) if name in weights else term
+            for name, term in terms.items()
+        )
 
     def encode_step(self, x):
         return self.posterior(x).mean

@@ -2,6 +2,6 @@ import keras
 
 from tests.engine.conftest import float64  # noqa: F401
 
-collect_ignore = (
-    [] if keras.backend.backend() == "torch" else ["test_torch_compile.py"]
+collect_ignore_glob = (
+    [] if keras.backend.backend() == "torch" else ["test_torch_*.py"]
 )

@@ -135,6 +135,8 @@ def test_batch_smaller_than_the_round(game_case):
     assert f"{size} updates" in message
     assert f"batch size {size - 1}" in message
     assert "drop the remainder" in message
+    with pytest.raises(ValueError, match=f"{size} updates"):
+        game_case.ready.train_on_batch(*rows(game_case.data(), 0, size - 1))
 
 
 def test_a_last_batch_smaller_than_the_round_is_trained_on(game_case):
@@ -186,18 +188,21 @@ def odd_data(x):
 
 def test_odd_data_are_refused_by_name(plain_case):
     """Wherever arrays go: training, held-out data, evaluation."""
-    spec = plain_case.prototype.data_spec().y
-    if isinstance(spec, Spec) and not spec.optional:
-        return
     model = plain_case.ready
-    x = plain_case.data()[0]
+    x, *_ = plain_case.data()
+    spec = model.data_spec().y
+    alone = spec is None or spec.optional
     for odd, words in odd_data(x):
         with pytest.raises(ValueError, match=words):
             model.check_data(odd)
+        if not alone:
+            continue
         with pytest.raises(ValueError, match=words):
             model.evaluate(odd, batch_size=BATCH, verbose=0)
         with pytest.raises(ValueError, match=words):
             fit(model, (x,), validation_data=odd)
+    if not alone:
+        return
     with pytest.raises(ValueError, match=r"Received: list.*np\.asarray"):
         fit(model, (x.tolist(),))
 
@@ -254,3 +259,6 @@ def test_data_sets_wherever_arrays_are_taken(plain_case, method):
     wrong = (widened(part) for part, *_ in parts)
     with pytest.raises(ValueError, match=spec.argument):
         getattr(model, method)(wrong, **options)
+    if labels:
+        with pytest.raises(ValueError, match="`labels` of .* must be None"):
+            model.discriminate((part for part in parts), **labels)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+import keras_gen
 from keras_gen.engine import OptimizerGroup
 from keras_gen.engine.players import assign_optimizers
 from tests.engine.toys import (
@@ -387,3 +388,16 @@ def test_gradients_are_accumulated():
     for whole, parts in zip(*weights, strict=True):
         np.testing.assert_allclose(whole, parts, rtol=1e-5)
     assert not np.allclose(weights[0][0], 1.0)
+
+
+def test_averages_of_weights_in_half_precision_over_several_fits():
+    """On JAX, no array is both a variable and its average."""
+    model = keras_gen.VAE(
+        (6,), latent_dim=2, hidden_units=4, dtype="mixed_float16"
+    )
+    model.compile(keras.optimizers.Adam(use_ema=True))
+    x = np.random.default_rng(0).random((8, 6), "float32")
+    for _ in range(2):
+        history = model.fit(x, verbose=0).history
+    assert np.isfinite(history["loss"][0])
+    assert int(model.steps_seen) == 2

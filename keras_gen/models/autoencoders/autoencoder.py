@@ -77,7 +77,7 @@ class Autoencoder(EncoderDecoderModel):
     def reconstruction_loss(self, target, outputs, weights=1.0):
         """The loss of a batch, logged, with weights of the components."""
         terms = self.reconstruction_terms(target, outputs)
-        terms *= ops.cast(weights, terms.dtype)
+        terms = ops.multiply(weights, terms)
         errors = reconstruction.squared_error(target, self.mean(outputs))
         loss, error = (
             ops.mean(reconstruction.sum_by_example(x)) for x in (terms, errors)

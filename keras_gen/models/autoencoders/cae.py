@@ -116,11 +116,10 @@ class CAE(LogisticAutoencoder):
             shape = (ops.shape(x)[0], self.latent_dim)
             v = noise.normal(shape, self.direction_seed)
 
-            def product(x):
-                code = at_least_float32(self.code(x, training))
-                return code * ops.cast(v, code.dtype)
+            def projection(x):
+                return ops.multiply(v, at_least_float32(self.code(x, training)))
 
-            product = self.gradient(product, x)
+            product = self.gradient(projection, x)
             return sum_by_example(ops.square(product))
         step = self.difference_step
         e = noise.normal(ops.shape(x), self.direction_seed)
@@ -141,10 +140,10 @@ class CAE(LogisticAutoencoder):
         loss = super().model_loss(batch, training)
         norm = ops.mean(self.jacobian_norms(batch.x, training))
         self.log(jacobian_norm=norm)
-        loss = ops.cast(loss, norm.dtype) + self.contraction_weight * norm
+        loss = ops.add(loss, self.contraction_weight * norm)
         if self.hessian_weight:
             changes = ops.mean(self.jacobian_changes(batch.x, training))
-            loss += self.hessian_weight * ops.cast(changes, loss.dtype)
+            loss = ops.add(loss, self.hessian_weight * changes)
         return loss
 
     def jacobian(self, x, *, batch_size: int = 64) -> np.ndarray:

@@ -148,10 +148,8 @@ class RBM(EncoderDecoderModel):
         """A sample of the hidden units, given their means."""
         if self.hidden == "binary":
             draw = noise.uniform(ops.shape(mean), self.hidden_seed)
-            draw = ops.cast(draw, mean.dtype)
-            return ops.cast(draw < mean, mean.dtype)
-        draw = noise.normal(ops.shape(mean), self.hidden_seed)
-        return mean + ops.cast(draw, mean.dtype)
+            return ops.cast(ops.less(draw, mean), mean.dtype)
+        return ops.add(mean, noise.normal(ops.shape(mean), self.hidden_seed))
 
     def energies(self, x):
         """The free energy `F(v)` of each of a batch of examples."""

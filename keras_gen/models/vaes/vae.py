@@ -46,7 +46,9 @@ class VAE(VariationalModel):
             `"gaussian"`, of fixed standard deviation `scale`;
             `"gaussian_learned"`, the paper's model of continuous data, with
             a mean in [0, 1] and a variance for each pixel that the decoder
-            computes; or `"gaussian_shared"`, with one learned variance.
+            computes; or `"gaussian_shared"`, with one learned variance. What
+            is learned stays above the variance of rounding to 256 levels,
+            `1 / (12 * 255**2)`.
         scale: Float. The standard deviation of `"gaussian"`.
         num_examples: Integer. The size of the training set, for the paper's
             prior `N(0, I)` on the parameters: weight decay of strength `1 /

@@ -59,7 +59,7 @@ CONTRACT = {
             ({"alpha": 0.5}, ("at least 1", "alpha=0.5")),
             ({"k": 2.5}, ("integer", "k=2.5")),
             ({"k": Schedule(9, 2.5, over=2)}, ("integer", "k=2.5")),
-            ({"k": -3}, ("not negative", "k=-3")),
+            ({"k": -3}, ("at least 0", "k=-3")),
         ),
     ),
 }

@@ -165,8 +165,7 @@ class SemiSupervisedAAE(ClusterClassifier, AdversarialAutoencoder):
 
     def join(self, classes, styles):
         if self.summed:
-            heads = at_least_float32(self.heads(classes))
-            return heads + ops.cast(styles, heads.dtype)
+            return ops.add(at_least_float32(self.heads(classes)), styles)
         return super().join(classes, styles)
 
     def joined_step(self, x, training=False):
@@ -209,8 +208,8 @@ class SemiSupervisedAAE(ClusterClassifier, AdversarialAutoencoder):
         """`E[softplus(-real)] + E[softplus(fake)]`, the second weighted."""
         real = self.logits(discriminator, real, training)
         fake = self.logits(discriminator, ops.stop_gradient(fake), training)
-        weights = ops.cast(self.unlabeled_weights(batch), fake.dtype)
-        weighted = weights * ops.softplus(fake)
+        weights = self.unlabeled_weights(batch)
+        weighted = ops.multiply(weights, ops.softplus(fake))
         return ops.mean(ops.softplus(-real)) + ops.mean(weighted)
 
     def encoder_loss(self, batch, training):
@@ -218,8 +217,7 @@ class SemiSupervisedAAE(ClusterClassifier, AdversarialAutoencoder):
         classes = self.logits(self.class_discriminator, classes, training)
         styles = self.logits(self.style_discriminator, styles, training)
         terms = ops.softplus(-classes) + ops.softplus(-styles)
-        weights = ops.cast(self.unlabeled_weights(batch), terms.dtype)
-        return ops.mean(weights * terms)
+        return ops.mean(ops.multiply(self.unlabeled_weights(batch), terms))
 
     def classifier_loss(self, batch, training):
         logits, _ = self.encoded(batch.x, training)

@@ -207,13 +207,12 @@ class LadderVAE(VariationalModel):
         bound = self.bound(batch, math.prod(draws), training)
         q, p = bound.posterior.parts, bound.prior.parts
         for i, (q_i, p_i, z_i) in enumerate(zip(q, p, bound.z, strict=True)):
-            log_q = ops.mean(q_i.log_prob(z_i))
-            log_p = ops.cast(ops.mean(p_i.log_prob(z_i)), log_q.dtype)
-            self.log(**{f"kl_divergence_{i + 1}": log_q - log_p})
+            log_ratio = ops.subtract(q_i.log_prob(z_i), p_i.log_prob(z_i))
+            self.log(**{f"kl_divergence_{i + 1}": ops.mean(log_ratio)})
         self.log(**self.terms(bound), elbo=ops.mean(bound.elbo))
         weight = self.scheduled(self.kl_weight)
-        log_p, kl = bound.log_likelihood, bound.kl_divergence
-        weights = log_p - ops.cast(weight, kl.dtype) * kl
+        penalty = ops.multiply(weight, bound.kl_divergence)
+        weights = bound.log_likelihood - penalty
         weights = ops.reshape(weights, (*draws, -1))
         return math.log(draws[0]) - ops.mean(ops.logsumexp(weights, axis=0))
 
