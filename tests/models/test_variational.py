@@ -15,7 +15,6 @@ from keras_gen.distributions import (
     normal,
 )
 from keras_gen.engine import Batch
-from keras_gen.models import variational
 from keras_gen.models.variational import VariationalModel
 from tests.numerics import (
     array,
@@ -210,16 +209,20 @@ def test_what_is_anomalous_has_a_score():
         model.anomaly_score(X * np.nan)
 
 
-def test_draws_of_large_examples_are_held_a_few_at_a_time(monkeypatch):
-    """The chunks follow from the components of a batch."""
-    model, sizes = Linear(), []
+@pytest.mark.parametrize(
+    ("batch_size", "sizes"), [(2**20, [2, 2, 1]), (2**23, [1] * 5)]
+)
+def test_draws_of_large_batches_are_held_a_few_at_a_time(
+    monkeypatch, batch_size, sizes
+):
+    """Of 2^23 components: two draws of 2^20 examples of four, at least one."""
+    model, found = Linear(), []
     bound = model.bound
 
     def recorded(batch, num_samples=1, training=False):
-        sizes.append(num_samples)
+        found.append(num_samples)
         return bound(batch, num_samples, training)
 
     monkeypatch.setattr(model, "bound", recorded)
-    monkeypatch.setattr(variational, "MOST_COMPONENTS", 3 * 2 * 4 + 1)
-    model.log_likelihood(X[:2], num_samples=7, batch_size=2)
-    assert sizes == [3, 3, 1]
+    model.log_likelihood(X[:2], num_samples=5, batch_size=batch_size)
+    assert found == sizes
