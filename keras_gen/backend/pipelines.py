@@ -1,5 +1,7 @@
 """Pipelines of TensorFlow and PyTorch, without importing either."""
 
+import functools
+
 
 def _is_a(x, module, name):
     return any(
@@ -42,21 +44,42 @@ def watch_dataset(dataset, check):
     """
     import tensorflow as tf
 
+    spec, checked = dataset.element_spec, []
+
     def look(*arrays):
-        check(tf.nest.pack_sequence_as(dataset.element_spec, arrays))
+        check(tf.nest.pack_sequence_as(spec, arrays))
+        checked.append(True)
         return True
 
+    @tf.autograph.experimental.do_not_convert
     def passed(index, element):
-        tensors = tf.nest.flatten(element)
-        checked = tf.cond(
+        done = tf.cond(
             tf.equal(index, 0),
-            lambda: tf.numpy_function(look, tensors, tf.bool),
+            lambda: tf.numpy_function(look, tf.nest.flatten(element), tf.bool),
             lambda: True,
         )
-        with tf.control_dependencies([checked]):
+        with tf.control_dependencies([done]):
             return tf.nest.map_structure(tf.identity, element)
 
-    return dataset.enumerate().map(passed).prefetch(1)
+    watched = dataset.enumerate().map(passed)
+    watched.__class__ = _once_watched(type(watched))
+    watched.plain, watched.checked = dataset, checked
+    return watched
+
+
+@functools.cache
+def _once_watched(cls):
+    """A class of data sets whose later epochs do not pay for the check.
+
+    One for all data sets: a class of each would hold its data set, and the
+    arrays in it, until the garbage collector runs.
+    """
+
+    class Watched(cls):
+        def __iter__(self):
+            return iter(self.plain) if self.checked else super().__iter__()
+
+    return Watched
 
 
 def is_pipeline(x) -> bool:

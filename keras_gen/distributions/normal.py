@@ -116,8 +116,8 @@ class Normal(Distribution):
 def soft_clip(x, low: float, high: float):
     """`x` where it is inside of bounds, and the nearer bound far outside.
 
-    Smooth: unlike that of `ops.clip`, the slope fades out behind a bound, so
-    that what has just left it can come back.
+    Smooth: unlike that of `ops.clip`, the slope fades out, from 1 inside of a
+    bound on, so that what has just left it can come back.
 
     Args:
         x: Float tensor.
@@ -128,10 +128,8 @@ def soft_clip(x, low: float, high: float):
 
     >>> soft_clip(ops.array([-50.0, 1.0, 50.0]), -20.0, 15.0)  # [-20, 1, 15]
     """
-    # Far outside, the sums below would lose the bound to rounding.
-    x = ops.clip(x, low - 10.0, high + 10.0)
-    x = x + ops.softplus(4.0 * (low - x)) / 4.0
-    return x - ops.softplus(4.0 * (x - high)) / 4.0
+    raised = ops.elu(as_float(x, like=x) - (low + 1.0))
+    return high - 1.0 - ops.elu(high - low - 2.0 - raised)
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")

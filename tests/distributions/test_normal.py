@@ -32,13 +32,13 @@ def rng():
 # ---- Bounds of what is learned ----------------------------------------------
 
 
-def test_log_variances_are_bounded_and_exact_inside():
+def test_log_variances_are_bounded_and_kept_inside():
     inside = np.linspace(-15.0, 10.0, 26).astype("float32")
     found = array(normal.soft_clip(tensor(inside), -20.0, 15.0))
-    np.testing.assert_allclose(found, inside, rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(found, inside, rtol=0, atol=4e-6)  # Of 33.
     outside = tensor([-1e30, -1e3, -20.0, 15.0, 1e3, 1e30])
     found = array(normal.soft_clip(outside, -20.0, 15.0))
-    shift = np.log(2.0) / 4.0
+    shift = np.exp(-1.0)
     expected = [-20.0, -20.0, -20.0 + shift, 15.0 - shift, 15.0, 15.0]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
@@ -47,21 +47,19 @@ def test_what_has_left_the_bounds_comes_back():
     """The slope is not zero there, and 1 inside."""
     x = tensor([-21.0, -19.0, 0.0, 14.0, 16.0])
     slopes = array(gradient(lambda x: normal.soft_clip(x, -20.0, 15.0), x))
-    steep, flat = 1 / (1 + np.exp(-4.0)), 1 / (1 + np.exp(4.0))
-    np.testing.assert_allclose(
-        slopes, [flat, steep, 1.0, steep, flat], rtol=1e-4
-    )
+    out = np.exp(-2.0)
+    np.testing.assert_allclose(slopes, [out, 1.0, 1.0, 1.0, out], rtol=1e-4)
 
 
 def test_learned_distributions_have_the_bounds_of_their_use():
     outputs = tensor(P[:1]), tensor(np.array([[-100.0, 0.5, 100.0]]))
     found = array(Normal.learned(*outputs).log_variance)
-    np.testing.assert_allclose(found, [[-20.0, 0.5, 15.0]], rtol=1e-6)
+    np.testing.assert_allclose(found, [[-20.0, 0.5, 15.0]], rtol=1e-5)
     bounds = normal.LIKELIHOOD_BOUNDS
     found = array(Normal.learned(*outputs, bounds=bounds).log_variance)
     # A uniform error of rounding to steps of 1 / 255.
     rounding = np.log(1.0 / 12.0 / 255.0**2)
-    np.testing.assert_allclose(found, [[rounding, 0.5, 15.0]], rtol=1e-6)
+    np.testing.assert_allclose(found, [[rounding, 0.5, 15.0]], rtol=1e-5)
 
 
 # ---- Densities --------------------------------------------------------------
