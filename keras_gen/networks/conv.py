@@ -6,6 +6,7 @@ import math
 import keras
 from keras import layers
 
+from keras_gen.checks import as_units
 from keras_gen.networks.mlp import heads_of
 
 # Layers that halve and that double the sides of feature maps.
@@ -17,31 +18,33 @@ transposed_conv = functools.partial(layers.Conv2DTranspose, **STRIDED)
 def conv_encoder(
     input_shape: tuple[int, int, int],
     heads: dict[str, int],
-    hidden_units: int = 256,
+    hidden_units: int | tuple[int, ...] = 256,
     filters: tuple[int, ...] = (32, 64),
     head_activation: str | None = None,
     name: str = "encoder",
 ) -> keras.Model:
-    """Strided convolutions and a dense layer, to one or several vectors.
+    """Strided convolutions and dense layers, to one or several vectors.
 
     What is not described here is as in `mlp_encoder`.
 
     Args:
         input_shape: Tuple. Height, width and channels.
-        hidden_units: Integer. The units of the dense layer.
+        hidden_units: Integer or tuple. The units of the dense layers.
         filters: Tuple. The filters of the convolutions, of kernel size 4.
     """
     x = inputs = keras.Input(input_shape)
     for size in filters:
         x = strided_conv(size, 4, activation="relu")(x)
-    h = layers.Dense(hidden_units, activation="relu")(layers.Flatten()(x))
+    h = layers.Flatten()(x)
+    for units in as_units("hidden_units", hidden_units):
+        h = layers.Dense(units, activation="relu")(h)
     return keras.Model(inputs, heads_of(h, heads, head_activation), name=name)
 
 
 def conv_decoder(
     input_shape: tuple[int, int, int],
     latent_dim: int,
-    hidden_units: int = 256,
+    hidden_units: int | tuple[int, ...] = 256,
     filters: tuple[int, ...] = (32, 64),
     heads: int = 1,
     output_activation: str | None = None,
@@ -67,8 +70,9 @@ def conv_decoder(
             f"input_shape={input_shape}. Resize the images or use "
             "`architecture='mlp'`."
         )
-    z = keras.Input((latent_dim,))
-    h = layers.Dense(hidden_units, activation="relu")(z)
+    h = z = keras.Input((latent_dim,))
+    for units in reversed(as_units("hidden_units", hidden_units)):
+        h = layers.Dense(units, activation="relu")(h)
     shape = (height // factor, width // factor, filters[-1])
     h = layers.Dense(math.prod(shape), activation="relu")(h)
     h = layers.Reshape(shape)(h)
