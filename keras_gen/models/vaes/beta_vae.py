@@ -92,7 +92,7 @@ class BetaVAE(DisentangledVAE):
             self.log(kl_divergence=kl)
             gap = ops.subtract(kl, self.scheduled(self.capacity))
             # The mean is within the absolute value: that of all workers.
-            sign = ops.sign(ops.stop_gradient(replica_mean(gap)))
+            sign = ops.sign(replica_mean(gap))
             terms["capacity_gap"] = sign * gap
         return terms
 

@@ -262,7 +262,13 @@ def test_latents_are_ordered_by_their_divergence():
     )
 
 
-def test_rates_of_the_papers():
+def test_settings_of_the_papers():
+    config = BetaVAE().get_config()
+    assert config["latent_dim"] == 10
+    assert (config["objective"], config["beta"]) == ("H", 4.0)
+    assert config["gamma"] == 1000.0
+    capacity = BetaVAE(objective="B").capacity
+    assert capacity == Schedule(0.0, 25.0, over=100_000, unit="steps")
     rates = {"mlp": 0.01, "conv": 1e-4, "burgess": 5e-4}
     for architecture, rate in rates.items():
         model = BetaVAE((16, 16, 1), filters=2, architecture=architecture)
