@@ -152,7 +152,7 @@ def replica_mean(x):
 
 
 def gather(x):
-    """The rows of all workers, in their order."""
+    """The rows of all workers, in their order, differentiable."""
     if replica()[1] == 1:
         return x
     return tf.distribute.get_replica_context().all_gather(x, axis=0)

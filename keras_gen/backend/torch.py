@@ -119,9 +119,9 @@ def gather(x):
     world = _world()[1]
     if world == 1:
         return x
-    parts = [torch.empty_like(x) for _ in range(world)]
-    torch.distributed.all_gather(parts, x.detach().contiguous())
-    return torch.cat(parts)
+    from torch.distributed.nn.functional import all_gather
+
+    return torch.cat(all_gather(x.contiguous()))
 
 
 def fused_batch_norm(x, scale, bias, epsilon):

@@ -1,0 +1,108 @@
+"""The aggregated posterior `q(z) = (1/N) sum_n q(z|x_n)`, by a batch."""
+
+import math
+
+from keras import ops
+
+from keras_gen.backend import gather, noise, replica
+
+LOG_2PI = math.log(2.0 * math.pi)
+ESTIMATORS = ("mws", "mss", "mss_uniform")
+
+
+def log_density_matrix(z, mean, log_variance):
+    """`log q(z_ik|x_jk)` of normal posteriors, for each pair of examples.
+
+    Args:
+        z: Tensor of shape `(..., rows, latent_dim)`.
+        mean: Tensor of shape `(columns, latent_dim)`.
+        log_variance: Tensor of the same shape.
+
+    Returns:
+        Tensor of shape `(..., rows, columns, latent_dim)`.
+    """
+    distances = ops.square(z[..., :, None, :] - mean)
+    distances = distances * ops.exp(-log_variance)
+    return -0.5 * (LOG_2PI + log_variance + distances)
+
+
+def log_minibatch_weights(rows, columns, num_examples, estimator, first=0):
+    """The weights of a batch's posteriors in `q(z_i)`, as logarithms.
+
+    `"mws"`, minibatch weighted sampling: `1 / (B N)` for all, with the batch
+    size `B` and the number of examples `N`. `"mss"`, minibatch stratified
+    sampling: `1 / N` for an example's own posterior, `(N - M) / (N M)` with
+    `M = B - 1` for one other, and `1 / M` for the rest. `"mss_uniform"`: `1 /
+    N` for its own, and an equal share of the rest for the others. The latter
+    two are unbiased for `q(z_i)`, and the last varies less.
+
+    Args:
+        rows: Integer or scalar tensor. The number of codes `z_i`.
+        columns: Integer or scalar tensor. The batch size `B`.
+        num_examples: Integer `N`, at least `B`.
+        estimator: String. One of `ESTIMATORS`.
+        first: Integer or scalar tensor. Where the first row's own example
+            stands among the columns.
+
+    Returns:
+        Tensor of shape `(rows, columns)`.
+
+    Reference:
+
+    - [Chen et al., 2018](https://arxiv.org/abs/1802.04942), whose official code
+      puts the weights of `"mss"` into its first columns, not on the diagonal
+    """
+    own = (ops.arange(rows) + first)[:, None]
+    column = ops.arange(columns)[None, :]
+    n, size = float(num_examples), ops.cast(columns, "float32")
+    others = ops.maximum(size - 1.0, 1.0)
+    if estimator == "mws":
+        weights = ops.zeros_like(own + column, "float32") + 1.0 / (size * n)
+        return ops.log(weights)
+    if estimator == "mss":
+        following = ops.equal(column, ops.mod(own + 1, columns))
+        rest = ops.where(following, (n - others) / (n * others), 1.0 / others)
+    else:
+        rest = (n - 1.0) / (n * others)
+    return ops.log(ops.where(ops.equal(own, column), 1.0 / n, rest))
+
+
+def log_aggregate(z, posterior, num_examples, estimator="mws"):
+    """`log q(z_i)` and `log prod_k q(z_ik)`, estimated from a batch.
+
+    The batch is the one that all workers share.
+
+    Args:
+        z: Tensor of shape `(num_samples, batch, latent_dim)`, draws from the
+            posterior.
+        posterior: `Normal` of a batch of examples.
+        num_examples: Integer. The size `N` of the data set.
+        estimator: As in `log_minibatch_weights`.
+
+    Returns:
+        Tuple of two tensors of shape `(num_samples, batch)`.
+    """
+    mean, log_variance = gather(posterior.mean), gather(posterior.log_variance)
+    matrix = log_density_matrix(z, mean, log_variance)
+    rows = ops.shape(z)[1]
+    weights = log_minibatch_weights(
+        rows, ops.shape(mean)[0], num_examples, estimator, replica()[0] * rows
+    )
+    joint = ops.logsumexp(weights + ops.sum(matrix, axis=-1), axis=-1)
+    marginals = ops.logsumexp(weights[:, :, None] + matrix, axis=-2)
+    return joint, ops.sum(marginals, axis=-1)
+
+
+def permute_dims(z, seed):
+    """Draws from `prod_k q(z_k)`: each column of codes in an order of its own.
+
+    Args:
+        z: Tensor of shape `(batch, latent_dim)`.
+        seed: Integer or `SeedGenerator`.
+
+    Reference:
+
+    - [Kim and Mnih, 2018](https://arxiv.org/abs/1802.05983)
+    """
+    keys = noise.uniform(ops.shape(z), seed=seed)
+    return ops.take_along_axis(z, ops.argsort(keys, axis=0), axis=0)

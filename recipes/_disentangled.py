@@ -1,0 +1,76 @@
+"""What the recipes of disentangled variational autoencoders share."""
+
+import dataclasses
+
+import numpy as np
+
+import _recipe as recipe
+import keras_gen
+from keras_gen import callbacks, data, pictures
+
+SPRITES = {"dataset": "sprites", "batch_size": 64}
+# The paper's: a pass over 737,280 sprites, 26 times.
+PRESETS = {
+    "smoke": recipe.Preset(2, steps_per_epoch=50, image_size=32, **SPRITES),
+    "small": recipe.Preset(30, steps_per_epoch=500, image_size=32, **SPRITES),
+    "paper": recipe.Preset(26, image_size=64, **SPRITES),
+}
+
+
+@dataclasses.dataclass
+class Options(recipe.Options):
+    """Trains a variational autoencoder of disentangled codes."""
+
+    importance_samples: int | None = None
+    """Draws for the importance-weighted bound on the test images."""
+
+
+def main(name, options, presets, arguments=None):
+    """Trains a model and measures how disentangled its codes are.
+
+    Args:
+        name: String. The system.
+        options: What `parse` returned.
+        presets: Dictionary from each preset's name to its `Preset`.
+        arguments: Function of the run, which returns further arguments of the
+            model, or `None`.
+    """
+    run = recipe.start(name, options, presets)
+    model = run.resumed()
+    if model is None:
+        further = arguments(run) if arguments else {}
+        model = keras_gen.model_class(name).from_preset(
+            options.preset,
+            input_shape=run.image_shape,
+            **{**further, **run.arguments},
+        )
+        run.compile(model)
+    model.summary()
+    train = data.pipeline(
+        run.load("train"),
+        run.batch_size,
+        value_range=model.value_range,
+        **run.order,
+    )
+    test = run.images("test", limit=100 if run.smoke else 2000)
+    model.fit(
+        train.dataset,
+        **run.length,
+        callbacks=[
+            callbacks.Reconstructions(
+                run.folder / "reconstructions", test[:16]
+            ),
+            callbacks.LatentTraversal(run.folder / "traversals", test[0]),
+            *run.callbacks(),
+        ],
+    )
+    by_kl = model.traverse(test[0], dims=model.dimensions_by_kl(test))
+    rows, columns = by_kl.shape[:2]
+    images = by_kl.reshape(rows * columns, *run.image_shape)
+    picture = pictures.image_grid(images, columns=columns)
+    pictures.save_image(run.folder / "traversals_by_kl.png", picture)
+    report = recipe.likelihoods(run, model, test, binary=False)
+    divergences = model.dimension_divergences(test)
+    report["active_dimensions"] = int(np.sum(divergences > 0.1))
+    report |= recipe.disentanglement(run, model)
+    run.finish(model, report)
