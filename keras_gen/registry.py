@@ -54,6 +54,7 @@ SYSTEMS = (
     System("vae", "VAE", "vaes.vae", "Kingma and Welling, 2014", "https://arxiv.org/abs/1312.6114", "vae", "image"),
     System("ladder_vae", "LadderVAE", "vaes.ladder_vae", "Sonderby et al., 2016", "https://arxiv.org/abs/1602.02282", "vae", "image"),
     System("beta_vae", "BetaVAE", "vaes.beta_vae", "Higgins et al., 2017", "https://openreview.net/forum?id=Sy2fzU9gl", "vae", "image"),
+    System("factor_vae", "FactorVAE", "vaes.factor_vae", "Kim and Mnih, 2018", "https://arxiv.org/abs/1802.05983", "vae", "image"),
     System("beta_tcvae", "BetaTCVAE", "vaes.beta_tcvae", "Chen et al., 2018", "https://arxiv.org/abs/1802.04942", "vae", "image"),
     System("dip_vae", "DIPVAE", "vaes.dip_vae", "Kumar et al., 2018", "https://arxiv.org/abs/1711.00848", "vae", "image"),
     System("dcgan", "DCGAN", "gans.dcgan", "Radford et al., 2016", "https://arxiv.org/abs/1511.06434", "gan", "image"),

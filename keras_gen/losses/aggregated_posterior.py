@@ -88,6 +88,7 @@ def log_aggregate(z, posterior, num_examples, estimator="mws"):
     weights = log_minibatch_weights(
         rows, ops.shape(mean)[0], num_examples, estimator, replica()[0] * rows
     )
+    weights = ops.cast(weights, matrix.dtype)
     joint = ops.logsumexp(weights + ops.sum(matrix, axis=-1), axis=-1)
     marginals = ops.logsumexp(weights[:, :, None] + matrix, axis=-2)
     return joint, ops.sum(marginals, axis=-1)
@@ -97,12 +98,18 @@ def permute_dims(z, seed):
     """Draws from `prod_k q(z_k)`: each column of codes in an order of its own.
 
     Args:
-        z: Tensor of shape `(batch, latent_dim)`.
+        z: Tensor of shape `(batch, latent_dim)`. The batch is the one that all
+            workers share.
         seed: Integer or `SeedGenerator`.
+
+    Returns:
+        Tensor of the shape of `z`, which no gradient passes through.
 
     Reference:
 
     - [Kim and Mnih, 2018](https://arxiv.org/abs/1802.05983)
     """
-    keys = noise.uniform(ops.shape(z), seed=seed)
-    return ops.take_along_axis(z, ops.argsort(keys, axis=0), axis=0)
+    rows, first = ops.shape(z)[0], replica()[0] * ops.shape(z)[0]
+    keys = gather(noise.uniform(ops.shape(z), seed=seed))
+    order = ops.argsort(keys, axis=0)[first : first + rows]
+    return ops.take_along_axis(gather(ops.stop_gradient(z)), order, axis=0)

@@ -153,7 +153,10 @@ class VariationalModel(PriorSampling, EncoderDecoderModel):
         return {}
 
     def model_loss(self, batch, training):
-        bound = self.bound(batch, self.num_samples, training)
+        return self.bound_loss(self.bound(batch, self.num_samples, training))
+
+    def bound_loss(self, bound):
+        """The weighted sum of `terms`, which are logged."""
         terms, weights = self.terms(bound), self.term_weights()
         self.log(**terms, elbo=ops.mean(bound.elbo))
         return sum(

@@ -92,12 +92,13 @@ class BetaTCVAE(DisentangledVAE):
         log_q, log_product = log_aggregate(
             bound.z, bound.posterior, self.num_examples, self.sampling
         )
-        return {
-            **super().terms(bound),
-            "mutual_information": ops.mean(bound.log_posterior - log_q),
-            "total_correlation": ops.mean(log_q - log_product),
-            "dimension_wise_kl": ops.mean(log_product - bound.log_prior),
+        parts = {
+            "mutual_information": (bound.log_posterior, log_q),
+            "total_correlation": (log_q, log_product),
+            "dimension_wise_kl": (log_product, bound.log_prior),
         }
+        means = {k: ops.mean(ops.subtract(*pair)) for k, pair in parts.items()}
+        return {**super().terms(bound), **means}
 
     def term_weights(self):
         beta, gamma = self.scheduled(self.beta), self.scheduled(self.gamma)

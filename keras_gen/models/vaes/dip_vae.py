@@ -87,7 +87,7 @@ class DIPVAE(DisentangledVAE):
     def terms(self, bound):
         covariance = self.covariance(bound.posterior)
         variances = ops.diagonal(covariance)
-        off = covariance * (1.0 - ops.eye(self.latent_dim))
+        off = ops.multiply(covariance, 1.0 - ops.eye(self.latent_dim))
         return {
             **super().terms(bound),
             "off_diagonal_loss": ops.sum(ops.square(off)),
