@@ -18,6 +18,16 @@ def averaged(case):
     return plain(case) and "ema_decay" in case.parameters
 
 
+def thorough_on(backend):
+    """Every system on one backend, the first of each family on the others.
+
+    For what is done around a model, with its data, files and networks: the
+    engine does it for all, and only a model's own steps differ by backend.
+    """
+    every = keras.backend.backend() == backend
+    return lambda case: plain(case) and (every or case.is_first_of_family)
+
+
 CASES = {
     "case": lambda case: True,
     "plain_case": plain,
@@ -31,6 +41,12 @@ CASES = {
     ),
     "game_case": lambda case: case.round_size > 1,
     "own_case": lambda case: plain(case) and bool(case.network_names()),
+    # PyTorch starts fastest; TensorFlow alone never converts a type itself.
+    "swept_case": thorough_on("torch"),
+    "swept_own_case": lambda case: (
+        thorough_on("torch")(case) and bool(case.network_names())
+    ),
+    "double_case": thorough_on("tensorflow"),
     # For what the engine does for all models.
     "first_case": lambda case: case.is_first_of_family,
 }

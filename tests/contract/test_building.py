@@ -143,10 +143,10 @@ def test_wrong_argument_is_an_error_that_helps(
         assert word in str(error.value)
 
 
-def test_networks_of_other_shapes_are_refused_by_name(own_case):
+def test_networks_of_other_shapes_are_refused_by_name(swept_own_case):
     """Each network with one more component of its output or its input."""
-    for name in own_case.network_names():
-        network = stand_in(getattr(own_case.prototype, name))
+    for name in swept_own_case.network_names():
+        network = stand_in(getattr(swept_own_case.prototype, name))
         (*rest, last) = keras.tree.flatten(network.output)
         more_out = keras.layers.Dense(last.shape[-1] + 1)(last)
         (first, *others) = network.inputs
@@ -156,21 +156,21 @@ def test_networks_of_other_shapes_are_refused_by_name(own_case):
             keras.Model(network.inputs, [*rest, more_out]),
             keras.Model([more_in, *others], network([narrowed, *others])),
         ):
-            networks = {**own_case.own_networks(), name: wrong}
+            networks = {**swept_own_case.own_networks(), name: wrong}
             with pytest.raises(ValueError, match=f"`{name}`|`prior`|`decoder`"):
-                own_case.build(**networks)
+                swept_own_case.build(**networks)
 
 
-def test_networks_that_are_not_built_are_built(own_case):
+def test_networks_that_are_not_built_are_built(swept_own_case):
     """A player never trains nothing, whatever its networks are."""
-    for name in own_case.network_names():
+    for name in swept_own_case.network_names():
         shapes = [
             t.shape[1:]
-            for t in shapes_of(own_case.own_networks()[name], "outputs")
+            for t in shapes_of(swept_own_case.own_networks()[name], "outputs")
         ]
-        network = Unbuilt(shapes, own_case.activations.get(name))
-        networks = {**own_case.own_networks(), name: network}
-        model = own_case.build(**networks)
+        network = Unbuilt(shapes, swept_own_case.activations.get(name))
+        networks = {**swept_own_case.own_networks(), name: network}
+        model = swept_own_case.build(**networks)
         trained_by_players = {
             id(variable)
             for player in model.players
@@ -181,26 +181,29 @@ def test_networks_that_are_not_built_are_built(own_case):
         if len(shapes) > 1:
             continue
         with pytest.raises(ValueError, match=f"`{name}`|`decoder`"):
-            own_case.build(**{**networks, name: Unbuilt([(*shapes[0], 1)])})
+            swept_own_case.build(
+                **{**networks, name: Unbuilt([(*shapes[0], 1)])}
+            )
 
 
-def test_networks_that_end_in_a_sigmoid_where_logits_are_meant(own_case):
+def test_networks_that_end_in_a_sigmoid_where_logits_are_meant(swept_own_case):
     """They would train, and could not learn."""
-    for name in own_case.network_names():
+    for name in swept_own_case.network_names():
         network = stand_in(
-            getattr(own_case.prototype, name), own_case.activations.get(name)
+            getattr(swept_own_case.prototype, name),
+            swept_own_case.activations.get(name),
         )
         first, *rest = keras.tree.flatten(network.output)
         first = keras.layers.Activation("sigmoid")(first)
         first = keras.layers.Reshape(first.shape[1:])(first)
         wrong = keras.Model(network.inputs, [first, *rest] if rest else first)
-        networks = {**own_case.own_networks(), name: wrong}
-        words = ("discriminator", "critic", *own_case.logits)
+        networks = {**swept_own_case.own_networks(), name: wrong}
+        words = ("discriminator", "critic", *swept_own_case.logits)
         if any(name.endswith(word) for word in words):
             with pytest.raises(ValueError, match=f"`{name}`.* logits"):
-                own_case.build(**networks)
+                swept_own_case.build(**networks)
         else:
-            own_case.build(**networks)
+            swept_own_case.build(**networks)
 
 
 def test_call_gives_one_result_for_each_example(plain_case):

@@ -84,10 +84,10 @@ def test_own_networks_follow_the_seed_and_go_on(own_case, tmp_path):
     assert_goes_on_alike(model, loaded, data=own_case.data(steps=1, seed=2))
 
 
-def test_frozen_layers_stay_through_files(plain_case, tmp_path):
+def test_frozen_layers_stay_through_files(swept_case, tmp_path):
     """Those of the first network, a part of a player or all of it."""
     path = tmp_path / "model.keras"
-    trained(plain_case)[0].save(path)
+    trained(swept_case)[0].save(path)
     model = load_model(path)
     first_network(model).trainable = False
     model.save(path)
@@ -97,7 +97,7 @@ def test_frozen_layers_stay_through_files(plain_case, tmp_path):
     assert_identical(state_of(model), state_of(loaded))
     frozen = trainable_by_nature(first_network(loaded))
     before = arrays(frozen), arrays(loaded.trainable_variables)
-    history = fit(loaded, plain_case.data(steps=2, seed=2))
+    history = fit(loaded, swept_case.data(steps=2, seed=2))
     assert_finite(history.values())
     assert_identical(arrays(frozen), before[0])
     assert any(
@@ -108,7 +108,7 @@ def test_frozen_layers_stay_through_files(plain_case, tmp_path):
     )
     # What is trained again goes on with its moments.
     first_network(loaded).trainable = True
-    fit(loaded, plain_case.data(steps=2, seed=2))
+    fit(loaded, swept_case.data(steps=2, seed=2))
     assert not all(map(np.array_equal, arrays(frozen), before[0]))
 
 

@@ -141,17 +141,17 @@ class OwnAdam(keras.optimizers.Adam):
     """An optimizer that Keras does not know."""
 
 
-def test_constant_data_an_optimizer_of_the_users_own_and_nan(plain_case):
+def test_constant_data_an_optimizer_of_the_users_own_and_nan(swept_case):
     """What is the same in all examples lets no variance vanish.
 
     And `TerminateOnNaN` stops a model whose last player alone has gone wrong.
     """
-    model = plain_case.compiled(OwnAdam(OwnSchedule()))
+    model = swept_case.compiled(OwnAdam(OwnSchedule()))
     for player in model.players:
         optimizer = model.optimizer[player]
         assert type(optimizer) is OwnAdam
         assert type(optimizer._learning_rate) is OwnSchedule
-    x, *rest = plain_case.data()
+    x, *rest = swept_case.data()
     low, _ = getattr(model, "value_range", None) or (0.0, 1.0)
     x = keras.tree.map_structure(lambda part: np.full_like(part, low), x)
     assert_finite(fit(model, (x, *rest)).values())

@@ -186,10 +186,10 @@ def odd_data(x):
     yield late, "finite"
 
 
-def test_odd_data_are_refused_by_name(plain_case):
+def test_odd_data_are_refused_by_name(swept_case):
     """Wherever arrays go: training, held-out data, evaluation."""
-    model = plain_case.ready
-    x, *_ = plain_case.data()
+    model = swept_case.ready
+    x, *_ = swept_case.data()
     spec = model.data_spec().y
     alone = spec is None or spec.optional
     for odd, words in odd_data(x):
@@ -207,20 +207,20 @@ def test_odd_data_are_refused_by_name(plain_case):
         fit(model, (x.tolist(),))
 
 
-def test_files_of_other_formats_are_refused(plain_case, tmp_path):
+def test_files_of_other_formats_are_refused(swept_case, tmp_path):
     with pytest.raises(ValueError, match="'.keras'.*save_weights"):
-        plain_case.prototype.save(tmp_path / "model.h5")
+        swept_case.prototype.save(tmp_path / "model.h5")
 
 
-def test_float64(plain_case):
+def test_float64(double_case):
     """Steps of a model in double precision lose nothing and mix no types."""
     if keras.backend.backend() == "jax":
         return  # Without `jax_enable_x64` it is float32.
-    double = plain_case.compiled("sgd", build={"dtype": "float64"})
-    single = plain_case.compiled("sgd")
+    double = double_case.compiled("sgd", build={"dtype": "float64"})
+    single = double_case.compiled("sgd")
     for variable, other in zip(double.weights, single.weights, strict=True):
         variable.assign(keras.ops.cast(other.value, variable.dtype))
-    data = plain_case.data(steps=1)
+    data = double_case.data(steps=1)
     losses = [fit(model, data) for model in (double, single)]
     for name in losses[0]:
         np.testing.assert_allclose(
@@ -232,9 +232,9 @@ def test_float64(plain_case):
     "method",
     ["encode", "reconstruct", "elbo", "discriminate", "log_likelihood"],
 )
-def test_data_sets_wherever_arrays_are_taken(plain_case, method):
+def test_data_sets_wherever_arrays_are_taken(swept_case, method):
     """A data set of batches, a loader, a generator: the same results."""
-    model = plain_case.prototype
+    model = swept_case.prototype
     if not hasattr(model, method):
         return
     rng = np.random.default_rng(0)
@@ -250,7 +250,7 @@ def test_data_sets_wherever_arrays_are_taken(plain_case, method):
     results = []
     for source, given in ((x, labels), ((part for part in parts), {})):
         # The same noise each time.
-        model = plain_case.build()
+        model = swept_case.build()
         found = getattr(model, method)
         result = found(source, batch_size=4, **options, **given)
         results.append(keras.tree.flatten(result))
