@@ -76,8 +76,9 @@ def train_in_half_precision(case, policy):
     before = arrays(model.trainable_variables)
     history = fit(model, case.data())
 
-    assert losses and logged
-    assert {dtype_of(loss) for loss in losses} == {"float32"}
+    # A loss that is a function of the step is only logged.
+    assert logged
+    assert {dtype_of(loss) for loss in losses} <= {"float32"}
     assert {dtype_of(v) for v in logged if hasattr(v, "dtype")} == {"float32"}
     for values in history.values():
         assert_finite(values)
