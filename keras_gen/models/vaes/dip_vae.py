@@ -78,7 +78,8 @@ class DIPVAE(DisentangledVAE):
         """The matrix `C`, over the batch that all workers share."""
         mean = posterior.mean
         center = replica_mean(ops.mean(mean, axis=0))
-        products = (mean - center)[:, :, None] * (mean - center)[:, None, :]
+        deviations = mean - center
+        products = deviations[:, :, None] * deviations[:, None, :]
         total = ops.mean(products, axis=0)
         if self.variant == "ii":
             total = total + ops.diag(ops.mean(posterior.variance, axis=0))
