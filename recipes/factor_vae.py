@@ -18,6 +18,7 @@ PRESETS = {
     name: dataclasses.replace(preset, batch_size=2 * preset.batch_size)
     for name, preset in _disentangled.PRESETS.items()
 }
+PRESETS["paper"] = dataclasses.replace(PRESETS["paper"], epochs=58)
 
 
 def main(options):

@@ -116,8 +116,8 @@ class Normal(Distribution):
 def soft_clip(x, low: float, high: float):
     """`x` where it is inside of bounds, and the nearer bound far outside.
 
-    Smooth: unlike that of `ops.clip`, the slope fades out, from 1 inside of a
-    bound on, so that what has just left it can come back.
+    Smooth: unlike that of `ops.clip`, the slope fades out, beginning at a
+    distance of 1 inside, so that what has left a bound can come back.
 
     Args:
         x: Float tensor.

@@ -1,29 +1,11 @@
 """The aggregated posterior `q(z) = (1/N) sum_n q(z|x_n)`, by a batch."""
 
-import math
-
 from keras import ops
 
 from keras_gen.backend import gather, noise, replica
+from keras_gen.distributions import Normal
 
-LOG_2PI = math.log(2.0 * math.pi)
 ESTIMATORS = ("mws", "mss", "mss_uniform")
-
-
-def log_density_matrix(z, mean, log_variance):
-    """`log q(z_ik|x_jk)` of normal posteriors, for each pair of examples.
-
-    Args:
-        z: Tensor of shape `(..., rows, latent_dim)`.
-        mean: Tensor of shape `(columns, latent_dim)`.
-        log_variance: Tensor of the same shape.
-
-    Returns:
-        Tensor of shape `(..., rows, columns, latent_dim)`.
-    """
-    distances = ops.square(z[..., :, None, :] - mean)
-    distances = distances * ops.exp(-log_variance)
-    return -0.5 * (LOG_2PI + log_variance + distances)
 
 
 def log_minibatch_weights(rows, columns, num_examples, estimator, first=0):
@@ -67,7 +49,7 @@ def log_minibatch_weights(rows, columns, num_examples, estimator, first=0):
     return ops.log(ops.where(ops.equal(own, column), 1.0 / n, rest))
 
 
-def log_aggregate(z, posterior, num_examples, estimator="mws"):
+def log_aggregated_posterior(z, posterior, num_examples, estimator="mws"):
     """`log q(z_i)` and `log prod_k q(z_ik)`, estimated from a batch.
 
     The batch is the one that all workers share.
@@ -83,7 +65,8 @@ def log_aggregate(z, posterior, num_examples, estimator="mws"):
         Tuple of two tensors of shape `(num_samples, batch)`.
     """
     mean, log_variance = gather(posterior.mean), gather(posterior.log_variance)
-    matrix = log_density_matrix(z, mean, log_variance)
+    # log q(z_ik|x_jk), for all pairs of a code and a posterior.
+    matrix = Normal(mean, log_variance, 0).log_prob(z[:, :, None, :])
     rows = ops.shape(z)[1]
     weights = log_minibatch_weights(
         rows, ops.shape(mean)[0], num_examples, estimator, replica()[0] * rows

@@ -41,7 +41,7 @@ CASES = {
     ),
     "game_case": lambda case: case.round_size > 1,
     "own_case": lambda case: plain(case) and bool(case.network_names()),
-    # PyTorch starts fastest; TensorFlow alone never converts a type itself.
+    # PyTorch starts fastest; TensorFlow refuses to mix types.
     "swept_case": thorough_on("torch"),
     "swept_own_case": lambda case: (
         thorough_on("torch")(case) and bool(case.network_names())

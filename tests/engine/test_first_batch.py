@@ -1,10 +1,14 @@
 """Pipelines are checked as arrays are, by their first batch."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
+from keras_gen.backend import pipelines
 from keras_gen.engine import Batch, Examples, Labels
 from tests.engine.toys import Solo, compiled, dense
 
@@ -219,3 +223,24 @@ def test_endless_data_for_inference(examined):
     data = tf.data.Dataset.from_tensor_slices(X).batch(4).repeat()
     with pytest.raises(ValueError, match="must have an end"):
         examined.as_examples(data)
+
+
+def test_later_epochs_are_the_data_set_alone_and_nothing_holds_it():
+    """A cycle of references would hold the arrays of past data sets."""
+    seen, source = [], as_tensorflow(X, Y)
+    watched = pipelines.watch_dataset(source, seen.append)
+    expected = [x for x, _ in source.as_numpy_iterator()]
+    for _ in range(3):
+        found = [np.asarray(x) for x, _ in watched]
+        np.testing.assert_array_equal(found, expected)
+    assert len(seen) == 1
+    np.testing.assert_array_equal(seen[0][0], X[:4])
+    assert type(watched) is type(pipelines.watch_dataset(source, print))
+    source = weakref.ref(source)
+    gc.collect()
+    gc.disable()
+    try:
+        del watched
+        assert source() is None
+    finally:
+        gc.enable()

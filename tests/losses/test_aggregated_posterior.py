@@ -29,16 +29,6 @@ def weights(rows, columns, n, estimator, first=0):
     return np.exp(array(found))
 
 
-def test_densities_of_all_pairs_are_scipys():
-    mean, log_variance = posteriors(4)
-    z = np.random.default_rng(1).normal(size=(3, 5, 2)).astype("float32")
-    found = array(
-        aggregated.log_density_matrix(*map(tensor, (z, mean, log_variance)))
-    )
-    expected = [densities(draw, mean, log_variance) for draw in z]
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-
-
 def test_weights_by_hand():
     np.testing.assert_allclose(
         weights(3, 3, 10, "mws"), np.full((3, 3), 1 / 30), rtol=1e-6
@@ -99,7 +89,7 @@ def test_aggregates_are_numpys(estimator):
     mean, log_variance = posteriors(4)
     z = np.random.default_rng(1).normal(size=(2, 4, 2)).astype("float32")
     q = Normal(tensor(mean), tensor(log_variance))
-    found = aggregated.log_aggregate(tensor(z), q, 50, estimator)
+    found = aggregated.log_aggregated_posterior(tensor(z), q, 50, estimator)
     for draw, joint, product in zip(z, *map(array, found), strict=True):
         matrix = densities(draw, mean, log_variance)
         w = np.log(weights(4, 4, 50, estimator))
@@ -113,7 +103,7 @@ def test_aggregates_are_numpys(estimator):
 def test_one_example_alone_is_finite():
     q = Normal(*map(tensor, posteriors(1)))
     for estimator in aggregated.ESTIMATORS:
-        found = aggregated.log_aggregate(
+        found = aggregated.log_aggregated_posterior(
             tensor([[[0.1, 0.2]]]), q, 9, estimator
         )
         assert np.all(np.isfinite(array(found[0]) + array(found[1])))

@@ -21,7 +21,10 @@ import keras
 from keras import ops
 
 from keras_gen.checks import check_not_negative, check_option, check_positive
-from keras_gen.losses.aggregated_posterior import ESTIMATORS, log_aggregate
+from keras_gen.losses.aggregated_posterior import (
+    ESTIMATORS,
+    log_aggregated_posterior,
+)
 from keras_gen.models.vaes.disentangled import DisentangledVAE
 from keras_gen.schedules import Schedule, check_scheduled
 
@@ -56,10 +59,6 @@ class BetaTCVAE(DisentangledVAE):
     """
 
     defaults = {"estimator": "monte_carlo"}
-    presets = {
-        "small": dict(architecture="burgess", filters=16, hidden_units=128),
-        "smoke": dict(architecture="burgess", filters=4, hidden_units=16),
-    }
 
     def __init__(
         self,
@@ -89,7 +88,7 @@ class BetaTCVAE(DisentangledVAE):
         )
 
     def terms(self, bound):
-        log_q, log_product = log_aggregate(
+        log_q, log_product = log_aggregated_posterior(
             bound.z, bound.posterior, self.num_examples, self.sampling
         )
         parts = {

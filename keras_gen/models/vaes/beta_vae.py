@@ -53,15 +53,13 @@ class BetaVAE(DisentangledVAE):
     """
 
     presets = {
+        **DisentangledVAE.presets,
         "small": dict(
-            architecture="burgess",
-            filters=16,
-            hidden_units=128,
+            **DisentangledVAE.presets["small"],
             objective="B",
             gamma=100.0,
             capacity=Schedule(0.0, 18.0, over=20),
         ),
-        "smoke": dict(architecture="burgess", filters=4, hidden_units=16),
     }
 
     def __init__(

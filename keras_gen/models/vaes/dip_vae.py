@@ -32,7 +32,8 @@ class DIPVAE(DisentangledVAE):
     Args:
         variant: String. `"i"`, which penalizes the covariance of the means,
             or `"ii"`, that of the latents.
-        lambda_od: Float. The weight of the squares off the diagonal.
+        lambda_od: Float. The weight of the squares off the diagonal. It is
+            chosen by validation, usually from 1 to 50.
         lambda_d: Float. That of the squares of the distances of the diagonal
             from 1. Defaults to `10 * lambda_od` for `"i"`, and to `lambda_od`
             for `"ii"`.
@@ -51,10 +52,6 @@ class DIPVAE(DisentangledVAE):
     """
 
     defaults = dict(architecture="conv")
-    presets = {
-        "small": dict(architecture="burgess", filters=16, hidden_units=128),
-        "smoke": dict(architecture="burgess", filters=4, hidden_units=16),
-    }
 
     def __init__(
         self,

@@ -1,13 +1,14 @@
 """Base class of the variational autoencoders of disentangled codes."""
 
-import math
 from functools import partial
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_gen.checks import check_option, check_positive
-from keras_gen.distributions import Bernoulli, Normal
+from keras_gen.distributions import Normal
+from keras_gen.models.vaes.vae import VAE
 from keras_gen.models.variational import VariationalModel
 from keras_gen.networks.conv import conv_decoder, conv_encoder
 from keras_gen.networks.mlp import mlp_decoder, mlp_encoder
@@ -39,6 +40,11 @@ class DisentangledVAE(VariationalModel):
         decoder: `keras.Model` from `z` to the logits (`"bernoulli"`) or the
             mean (`"gaussian"`) of `x`.
     """
+
+    presets = {
+        "small": dict(architecture="burgess", filters=16, hidden_units=128),
+        "smoke": dict(architecture="burgess", filters=4, hidden_units=16),
+    }
 
     def __init__(
         self,
@@ -93,11 +99,7 @@ class DisentangledVAE(VariationalModel):
         rate = 1e-4 if self.architecture == "conv" else 5e-4
         return keras.optimizers.Adam(rate, epsilon=1e-8)
 
-    def likelihood(self, z, training=False):
-        outputs, rank = self.decoded(z, training), len(self.input_shape)
-        if self.likelihood_kind == "bernoulli":
-            return Bernoulli(*outputs, rank)
-        return Normal(*outputs, 2.0 * math.log(self.scale), rank)
+    likelihood = VAE.likelihood
 
     def dimension_divergences(self, x, *, batch_size: int = 256) -> np.ndarray:
         """Mean KL divergence of each latent, in nats; one near 0 is unused.
@@ -108,8 +110,8 @@ class DisentangledVAE(VariationalModel):
 
         def step(x):
             q = self.posterior(x)
-            each = Normal(q.mean, q.log_variance, event_rank=0)
-            return each.kl_divergence(Normal(0.0 * q.mean, 0.0, event_rank=0))
+            prior = Normal(ops.zeros_like(q.mean), 0.0, event_rank=0)
+            return Normal(q.mean, q.log_variance, 0).kl_divergence(prior)
 
         return self.run(step, x, batch_size=batch_size).mean(axis=0)
 

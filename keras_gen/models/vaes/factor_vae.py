@@ -46,7 +46,7 @@ class FactorVAE(DisentangledVAE):
     ```python
     model = keras_gen.FactorVAE((64, 64, 1), latent_dim=10)
     model.compile()
-    model.fit(images, batch_size=2 * 64, epochs=26)
+    model.fit(images, batch_size=2 * 64, epochs=29)
     print(model.total_correlation(images))
     ```
 
@@ -63,16 +63,12 @@ class FactorVAE(DisentangledVAE):
     batch_parts = 2
     presets = {
         "small": dict(
-            architecture="burgess",
-            filters=16,
+            **DisentangledVAE.presets["small"],
             gamma=10.0,
             discriminator_units=(256,) * 3,
         ),
         "smoke": dict(
-            architecture="burgess",
-            filters=4,
-            hidden_units=16,
-            discriminator_units=(16,),
+            **DisentangledVAE.presets["smoke"], discriminator_units=(16,)
         ),
     }
 

@@ -1,21 +1,27 @@
 import numpy as np
 import pytest
 
-from keras_gen import VAE, BetaTCVAE
-from keras_gen.distributions import Normal, normal
-from keras_gen.engine import Batch
-from keras_gen.losses.aggregated_posterior import ESTIMATORS, log_aggregate
+from keras_gen import BetaTCVAE
+from keras_gen.distributions import Normal
+from keras_gen.losses.aggregated_posterior import (
+    ESTIMATORS,
+    log_aggregated_posterior,
+)
 from tests.contract.case import Case
+from tests.models.vaes.disentangled_helpers import (
+    SHAPE,
+    check_is_the_vae,
+    data,
+    fixed_noise,
+    randomized,
+)
 from tests.numerics import (
     array,
-    fix_noise,
-    loss_and_gradients,
     randomize,
     tensor,
     training_logs,
 )
 
-SHAPE = (4, 3, 1)
 CONTRACT = {
     "beta_tcvae": Case(
         logits=("decoder",),
@@ -37,30 +43,7 @@ SAMPLINGS = pytest.mark.parametrize("sampling", ESTIMATORS)
 
 
 def tiny(**options):
-    """A model whose posterior is neither the prior nor without noise."""
-    options = {"latent_dim": 2, "hidden_units": 8, "seed": 0, **options}
-    model = BetaTCVAE(SHAPE, **{"num_examples": 100, **options})
-    randomize(model.encoder, 1)
-    randomize(model.decoder, 2)
-    return model
-
-
-def data(n=6):
-    rng = np.random.default_rng(0)
-    return rng.uniform(size=(n, *SHAPE)).astype("float32")
-
-
-def fixed(monkeypatch, n=6, draws=1):
-    eps = np.random.default_rng(1).normal(size=(draws, n, 2))
-    fix_noise(monkeypatch, normal, eps)
-    return eps
-
-
-def loss_of(model, x):
-    variables = [*model.encoder.variables, *model.decoder.variables]
-    return loss_and_gradients(
-        lambda: model.model_loss(Batch(tensor(x)), training=True), variables
-    )
+    return randomized(BetaTCVAE, **{"num_examples": 100, **options})
 
 
 @SAMPLINGS
@@ -69,30 +52,24 @@ def test_with_all_weights_1_it_is_the_variational_autoencoder(
     monkeypatch, sampling, estimator
 ):
     """The three terms add up to the divergence, whatever the estimate."""
-    x = data()
     model = tiny(beta=1.0, sampling=sampling, estimator=estimator)
-    networks = {"encoder": model.encoder, "decoder": model.decoder}
-    vae = VAE(SHAPE, latent_dim=2, estimator=estimator, **networks)
-    fixed(monkeypatch)
-    expected, found = loss_of(vae, x), loss_of(model, x)
-    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
-    for a, b in zip(found[1], expected[1], strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    check_is_the_vae(model, monkeypatch)
 
 
 @SAMPLINGS
 def test_terms_and_their_weights(monkeypatch, sampling):
     x, n = data(), 100
-    eps = fixed(monkeypatch, draws=2)
+    eps = fixed_noise(monkeypatch, draws=2)
     weights = {"alpha": 0.5, "beta": 3.0, "gamma": 2.0}
     model = tiny(sampling=sampling, num_samples=2, **weights)
     mean, log_variance = map(array, model.encoder(x))
     z = mean + np.exp(0.5 * log_variance) * eps
     q = Normal(tensor(mean), tensor(log_variance))
+    codes = tensor(z.astype("float32"))
     log_q, log_product = map(
-        array, log_aggregate(tensor(z.astype("float32")), q, n, sampling)
+        array, log_aggregated_posterior(codes, q, n, sampling)
     )
-    conditional = array(q.log_prob(tensor(z.astype("float32"))))
+    conditional = array(q.log_prob(codes))
     prior = -0.5 * (z**2 + np.log(2.0 * np.pi)).sum(-1)
     logs = training_logs(model, x)
     expected = {

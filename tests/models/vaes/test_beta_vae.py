@@ -5,20 +5,26 @@ import numpy as np
 import pytest
 from keras import layers
 
-from keras_gen import VAE, BetaVAE, Schedule, load_model
+from keras_gen import BetaVAE, Schedule, load_model
 from keras_gen.distributions import normal
 from keras_gen.engine import Batch
 from tests.contract.case import Case
+from tests.models.vaes.disentangled_helpers import (
+    SHAPE,
+    check_equal,
+    check_is_the_vae,
+    data,
+    loss_of,
+    randomized,
+)
 from tests.numerics import (
     array,
     fix_noise,
     loss_and_gradients,
-    randomize,
     tensor,
     training_logs,
 )
 
-SHAPE = (4, 3, 1)
 CONTRACT = {
     "beta_vae": Case(
         logits=("decoder",),
@@ -50,33 +56,7 @@ CONTRACT = {
 
 
 def tiny(**options):
-    """A model whose posterior is neither the prior nor without noise."""
-    options = {"latent_dim": 2, "hidden_units": 8, "seed": 0, **options}
-    model = BetaVAE(SHAPE, **options)
-    randomize(model.encoder, 1)
-    randomize(model.decoder, 2)
-    return model
-
-
-def data(n=6):
-    rng = np.random.default_rng(0)
-    return rng.uniform(size=(n, *SHAPE)).astype("float32")
-
-
-def loss_of(model, x, monkeypatch):
-    """The training loss with fixed noise, and its gradients."""
-    eps = np.random.default_rng(1).normal(size=(1, len(x), 2))
-    fix_noise(monkeypatch, normal, eps)
-    variables = [*model.encoder.variables, *model.decoder.variables]
-    return loss_and_gradients(
-        lambda: model.model_loss(Batch(tensor(x)), training=True), variables
-    )
-
-
-def check_equal(found, expected, rtol=1e-4):
-    np.testing.assert_allclose(found[0], expected[0], rtol=rtol)
-    for a, b in zip(found[1], expected[1], strict=True):
-        np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-4)
+    return randomized(BetaVAE, **options)
 
 
 def divergence(model, x):
@@ -89,11 +69,7 @@ def divergence(model, x):
 
 
 def test_beta_1_is_the_variational_autoencoder(monkeypatch):
-    model, x = tiny(beta=1.0), data()
-    networks = {"encoder": model.encoder, "decoder": model.decoder}
-    vae = VAE(SHAPE, latent_dim=2, **networks)
-    expected = loss_of(vae, x, monkeypatch)
-    check_equal(loss_of(model, x, monkeypatch), expected)
+    check_is_the_vae(tiny(beta=1.0), monkeypatch)
 
 
 def test_beta_weights_the_divergence(monkeypatch):

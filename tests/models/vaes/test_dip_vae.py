@@ -2,21 +2,21 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_gen import DIPVAE, VAE
-from keras_gen.distributions import Normal, normal
-from keras_gen.engine import Batch
+from keras_gen import DIPVAE
+from keras_gen.distributions import Normal
 from tests.contract.case import Case
+from tests.models.vaes.disentangled_helpers import (
+    check_is_the_vae,
+    data,
+    randomized,
+)
 from tests.numerics import (
     array,
-    fix_noise,
     gradient,
-    loss_and_gradients,
-    randomize,
     tensor,
     training_logs,
 )
 
-SHAPE = (4, 3, 1)
 CONTRACT = {
     "dip_vae": Case(
         logits=("decoder",),
@@ -36,17 +36,7 @@ VARIANTS = pytest.mark.parametrize("variant", ["i", "ii"])
 
 
 def tiny(**options):
-    """A model whose posterior is neither the prior nor without noise."""
-    options = {"latent_dim": 2, "hidden_units": 8, "seed": 0, **options}
-    model = DIPVAE(SHAPE, architecture="mlp", **options)
-    randomize(model.encoder, 1)
-    randomize(model.decoder, 2)
-    return model
-
-
-def data(n=6):
-    rng = np.random.default_rng(0)
-    return rng.uniform(size=(n, *SHAPE)).astype("float32")
+    return randomized(DIPVAE, **options)
 
 
 def parameters(n=6, dim=2):
@@ -59,14 +49,6 @@ def expected_covariance(mean, log_variance, variant):
     if variant == "ii":
         covariance = covariance + np.diag(np.exp(log_variance).mean(0))
     return covariance
-
-
-def loss_of(model, x, monkeypatch):
-    fix_noise(monkeypatch, normal, np.ones((1, len(x), 2)))
-    variables = [*model.encoder.variables, *model.decoder.variables]
-    return loss_and_gradients(
-        lambda: model.model_loss(Batch(tensor(x)), training=True), variables
-    )
 
 
 # ---- The covariance ---------------------------------------------------------
@@ -145,14 +127,7 @@ def test_the_gradient_moves_no_mean_and_the_second_alone_the_variances():
 def test_without_weights_it_is_the_variational_autoencoder(
     monkeypatch, variant
 ):
-    model, x = tiny(variant=variant, lambda_od=0.0), data()
-    networks = {"encoder": model.encoder, "decoder": model.decoder}
-    vae = VAE(SHAPE, latent_dim=2, **networks)
-    expected = loss_of(vae, x, monkeypatch)
-    found = loss_of(model, x, monkeypatch)
-    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
-    for a, b in zip(found[1], expected[1], strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    check_is_the_vae(tiny(variant=variant, lambda_od=0.0), monkeypatch)
 
 
 @pytest.mark.parametrize(

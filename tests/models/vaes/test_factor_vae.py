@@ -4,11 +4,18 @@ import pytest
 import scipy.special
 from keras import layers, ops
 
-from keras_gen import VAE, FactorVAE
+from keras_gen import FactorVAE
 from keras_gen.distributions import normal
 from keras_gen.engine import Batch
 from keras_gen.losses import aggregated_posterior
 from tests.contract.case import Case
+from tests.models.vaes.disentangled_helpers import (
+    check_is_the_vae,
+    data,
+    fixed_noise,
+    loss_of,
+    randomized,
+)
 from tests.numerics import (
     array,
     evaluation_logs,
@@ -19,7 +26,6 @@ from tests.numerics import (
     training_logs,
 )
 
-SHAPE = (4, 3, 1)
 CONTRACT = {
     "factor_vae": Case(
         logits=("decoder",),
@@ -38,43 +44,21 @@ CONTRACT = {
 
 
 def tiny(**options):
-    """A model whose posterior is neither the prior nor without noise."""
-    options = {"latent_dim": 2, "hidden_units": 8, "seed": 0, **options}
-    options = {"architecture": "mlp", "discriminator_units": (8,), **options}
-    model = FactorVAE(SHAPE, **options)
-    for seed, name in enumerate(("encoder", "decoder", "discriminator")):
-        randomize(getattr(model, name), seed + 1)
-    return model
-
-
-def data(n=6):
-    rng = np.random.default_rng(0)
-    return rng.uniform(size=(n, *SHAPE)).astype("float32")
-
-
-def loss_of(model, x, monkeypatch):
-    fix_noise(monkeypatch, normal, np.ones((1, len(x), 2)))
-    variables = [*model.encoder.variables, *model.decoder.variables]
-    return loss_and_gradients(
-        lambda: model.model_loss(Batch(tensor(x)), training=True), variables
-    )
+    return randomized(FactorVAE, **{"discriminator_units": (8,), **options})
 
 
 def test_without_gamma_it_is_the_variational_autoencoder(monkeypatch):
-    model, x = tiny(gamma=0.0), data()
-    networks = {"encoder": model.encoder, "decoder": model.decoder}
-    expected = loss_of(VAE(SHAPE, latent_dim=2, **networks), x, monkeypatch)
-    found = loss_of(model, x, monkeypatch)
-    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5)
-    for a, b in zip(found[1], expected[1], strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    check_is_the_vae(tiny(gamma=0.0), monkeypatch)
 
 
 def test_gamma_weights_the_mean_difference_of_the_logits(monkeypatch):
     model, x = tiny(gamma=3.0), data()
     mean, log_variance = map(array, model.encoder(x))
-    logits = array(model.discriminator(mean + np.exp(0.5 * log_variance)))
+    eps = fixed_noise(monkeypatch)[0]
+    z = (mean + np.exp(0.5 * log_variance) * eps).astype("float32")
+    logits = array(model.discriminator(z))
     expected = np.mean(logits[:, 0] - logits[:, 1])
+    assert model.total_correlation(x) == pytest.approx(expected, rel=1e-4)
     found, _ = loss_of(model, x, monkeypatch)
     plain, _ = loss_of(tiny(gamma=0.0), x, monkeypatch)
     assert found - plain == pytest.approx(3.0 * expected, rel=1e-3)
