@@ -77,7 +77,16 @@ class Preset:
 
 
 # Arguments of a constructor that follow from the data and the options.
-GIVEN = ("input_shape", "image_shape", "seed", "name", "dtype")
+GIVEN = (
+    "input_shape",
+    "image_shape",
+    "condition_shape",
+    "output_shape",
+    "output_mask",
+    "seed",
+    "name",
+    "dtype",
+)
 
 
 def parse(classes, options=Options, argv=None, description=None):

@@ -8,11 +8,9 @@ warm-up takes the first epochs. The last metric is the KL divergence of each
 layer, which is near 0 if the layer is unused.
 """
 
-import dataclasses
-
 import _recipe as recipe
+import _variational
 import keras_gen
-from keras_gen import callbacks, data
 
 PRESETS = {
     "smoke": recipe.Preset(epochs=2, steps_per_epoch=20, batch_size=100),
@@ -21,48 +19,15 @@ PRESETS = {
 }
 
 
-@dataclasses.dataclass
-class Options(recipe.Options):
-    """Trains a ladder variational autoencoder."""
-
-    importance_samples: int | None = None
-    """Draws for the importance-weighted bound on the test images."""
+def report(run, model, test):
+    divergences = model.layer_divergences(test[:1000])
+    print("KL divergence of each layer, the lowest first:", divergences)
+    return {"layer_divergences": divergences.tolist()}
 
 
 def main(options):
-    run = recipe.start("ladder_vae", options, PRESETS)
-    model = run.resumed()
-    if model is None:
-        model = keras_gen.LadderVAE.from_preset(
-            options.preset, input_shape=run.image_shape, **run.arguments
-        )
-        run.compile(model)
-    model.summary()
-    train = data.pipeline(
-        run.load("train"),
-        run.batch_size,
-        value_range=model.value_range,
-        binarize="dynamic",
-        **run.order,
-    )
-    test = run.images("test")
-    model.fit(
-        train.dataset,
-        **run.length,
-        callbacks=[
-            callbacks.SampleGrid(run.folder / "samples"),
-            callbacks.Reconstructions(
-                run.folder / "reconstructions", test[:16]
-            ),
-            *run.callbacks(),
-        ],
-    )
-    report = recipe.likelihoods(run, model, test)
-    divergences = model.layer_divergences(test[:1000])
-    report["layer_divergences"] = divergences.tolist()
-    print("KL divergence of each layer, the lowest first:", divergences)
-    run.finish(model, report)
+    _variational.main("ladder_vae", options, PRESETS, report=report)
 
 
 if __name__ == "__main__":
-    recipe.cli(main, keras_gen.LadderVAE, Options)
+    recipe.cli(main, keras_gen.LadderVAE, _variational.Options)

@@ -8,13 +8,11 @@ small preset trains with Adam from Glorot's initial weights; `--preset paper`
 has the paper's Adagrad and weights.
 """
 
-import dataclasses
-
 import keras
 
 import _recipe as recipe
+import _variational
 import keras_gen
-from keras_gen import callbacks, data, pictures
 
 PRESETS = {
     "smoke": recipe.Preset(epochs=2, steps_per_epoch=50, batch_size=100),
@@ -23,51 +21,17 @@ PRESETS = {
 }
 
 
-@dataclasses.dataclass
-class Options(recipe.Options):
-    """Trains a variational autoencoder."""
-
-    importance_samples: int | None = None
-    """Draws for the importance-weighted bound on the test images."""
+def report(run, model, test):
+    if model.latent_dim == 2:
+        _variational.save_latent_grid(run, model)
+    return {}
 
 
 def main(options):
-    run = recipe.start("vae", options, PRESETS)
-    model = run.resumed()
-    if model is None:
-        model = keras_gen.VAE.from_preset(
-            options.preset, input_shape=run.image_shape, **run.arguments
-        )
-        paper = options.preset == "paper"
-        adam = None if paper else keras.optimizers.Adam(1e-3)
-        run.compile(model, adam)
-    model.summary()
-    binary = model.likelihood_kind == "bernoulli"
-    train = data.pipeline(
-        run.load("train"),
-        run.batch_size,
-        value_range=model.value_range,
-        binarize="dynamic" if binary else None,
-        **run.order,
-    )
-    test = run.images("test")
-    model.fit(
-        train.dataset,
-        **run.length,
-        callbacks=[
-            callbacks.SampleGrid(run.folder / "samples"),
-            callbacks.Reconstructions(
-                run.folder / "reconstructions", test[:16]
-            ),
-            *run.callbacks(),
-        ],
-    )
-    if model.latent_dim == 2:
-        grid = model.latent_grid(20).reshape(-1, *run.image_shape)
-        picture = pictures.image_grid(grid, columns=20, padding=0)
-        pictures.save_image(run.folder / "latent_grid.png", picture)
-    run.finish(model, recipe.likelihoods(run, model, test, binary))
+    paper = options.preset == "paper"
+    adam = None if paper else keras.optimizers.Adam(1e-3)
+    _variational.main("vae", options, PRESETS, adam, report)
 
 
 if __name__ == "__main__":
-    recipe.cli(main, keras_gen.VAE, Options)
+    recipe.cli(main, keras_gen.VAE, _variational.Options)

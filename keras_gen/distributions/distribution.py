@@ -92,6 +92,21 @@ class Distribution:
         """
         return None
 
+    def corrected(self, z, value):
+        """Values of a function of draws, with all of its gradient.
+
+        Where draws do not carry all of the gradient of an expectation to the
+        parameters of the distribution, it adds what they lack.
+
+        Args:
+            z: Draws, as `sample` returned them.
+            value: Tensor of shape `(n, batch)`, the values of the function.
+
+        Returns:
+            Tensor of the same values.
+        """
+        return value
+
     def get_config(self):
         raise NotImplementedError(
             f"{type(self).__name__} cannot be saved: define `get_config`."

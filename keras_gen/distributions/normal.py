@@ -112,6 +112,18 @@ class Normal(Distribution):
         mean, log_variance = weighted / precision, -ops.log(precision)
         return Normal(mean, log_variance, self.event_rank)
 
+    def product_over(self, members) -> "Normal":
+        """The normalized products of the densities of several of the batch.
+
+        Args:
+            members: Boolean tensor of shape `(products, batch)`, of which each
+                row names one at least.
+        """
+        log_precision = ops.where(members[..., None], -self.log_variance, -1e30)
+        total = ops.logsumexp(log_precision, axis=1)
+        weights = ops.exp(log_precision - total[:, None])
+        return Normal(ops.sum(weights * self.mean, axis=1), -total)
+
 
 def soft_clip(x, low: float, high: float):
     """`x` where it is inside of bounds, and the nearer bound far outside.

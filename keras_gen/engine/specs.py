@@ -76,6 +76,24 @@ class Spec:
         """`n` random examples that fit, with 4 in place of free sizes."""
         raise NotImplementedError(f"{type(self).__name__} needs `draw`.")
 
+    def conditions(self, owner: str, value, n: int) -> np.ndarray:
+        """`n` such arrays, given one for all or one for each."""
+        if value is None:
+            raise ValueError(
+                f"`labels` of {owner} must be {self.expected()}. Received: "
+                "labels=None. Pass one for all samples, or one for each."
+            )
+        value = np.asarray(value, self.dtype)
+        if value.ndim == len(self.shape):
+            value = np.broadcast_to(value, (n, *value.shape))
+        self.check_shape(owner, "labels", value.shape)
+        if len(value) != n:
+            raise ValueError(
+                f"`labels` of {owner} must be one for all, or {n}. "
+                f"Received: {len(value)}. Pass one for each sample."
+            )
+        return value
+
     def _sizes(self, n):
         return (n, *(4 if size is None else size for size in self.shape))
 
@@ -169,24 +187,6 @@ class Vector(Spec):
 
     def draw(self, rng, n):
         return rng.normal(size=(n, self.size)).astype(self.dtype)
-
-    def conditions(self, owner: str, value, n: int) -> np.ndarray:
-        """`n` vectors, given one for all or one for each."""
-        if value is None:
-            raise ValueError(
-                f"`labels` of {owner} must be {self.expected()}. Received: "
-                "labels=None. Pass one vector, or one for each sample."
-            )
-        value = np.asarray(value, self.dtype)
-        if value.ndim == 1:
-            value = np.broadcast_to(value, (n, *value.shape))
-        self.check_shape(owner, "labels", value.shape)
-        if len(value) != n:
-            raise ValueError(
-                f"`labels` of {owner} must be one vector, or {n}. "
-                f"Received: {len(value)} vectors. Pass one for each sample."
-            )
-        return value
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,6 +30,8 @@ class EncoderDecoderModel(ExampleModel):
     """
 
     players = {"model": ["encoder", "decoder"]}
+    # The range of the values of a latent that `traverse` shows.
+    traversed: typing.ClassVar[tuple[float, float]] = (-3.0, 3.0)
     # Whether reconstructions need no condition: the encoder infers it.
     infers_condition: typing.ClassVar[bool] = False
     must_set = ("latent_dim",)
@@ -104,7 +106,7 @@ class EncoderDecoderModel(ExampleModel):
         return self.run_conditioned(step, x, labels, known, **options)
 
     def interpolate(self, a, b, *, steps: int = 10, labels=None) -> np.ndarray:
-        """Decodes the straight lines between the codes of pairs of examples.
+        """Decodes what lies between the codes of pairs of examples.
 
         Args:
             a: Array of `n` examples.
@@ -116,7 +118,7 @@ class EncoderDecoderModel(ExampleModel):
         Returns:
             Array of shape `(n, steps, ...)`.
         """
-        lines = lines_between(self.encode(a), self.encode(b), steps)
+        lines = self.codes_between(self.encode(a), self.encode(b), steps)
         return self.decode_rows(lines, *self.conditions_of(labels, len(lines)))
 
     def traverse(self, x, dims=None, values=None, *, labels=None) -> np.ndarray:
@@ -125,8 +127,8 @@ class EncoderDecoderModel(ExampleModel):
         Args:
             x: Array, one example.
             dims: Sequence of latent dimensions. Defaults to all.
-            values: Sequence of the values they take. Defaults to seven from
-                -3 to 3.
+            values: Sequence of the values they take. Defaults to seven over
+                the range of the prior, from -3 to 3 of a normal one.
             labels: Integer, its class. Needed by a conditional model that
                 does not infer it.
 
@@ -134,13 +136,23 @@ class EncoderDecoderModel(ExampleModel):
             Array of shape `(len(dims), len(values), ...)`.
         """
         dims = range(self.latent_dim) if dims is None else dims
-        values = np.linspace(-3.0, 3.0, 7) if values is None else values
+        values = np.linspace(*self.traversed, 7) if values is None else values
         conditions = self.known_conditions(labels, len(dims))
         code = self.encode(np.asarray(x)[None])
         codes = np.tile(code, (len(dims), len(values), 1))
         for row, dim in zip(codes, dims, strict=True):
-            row[:, dim] = values
+            row[:] = self.with_latent(row, dim, values)
         return self.decode_rows(codes, *conditions)
+
+    def codes_between(self, start, stop, steps: int) -> np.ndarray:
+        """Codes `(n, steps, latent_dim)` on the ways between two of each."""
+        return lines_between(start, stop, steps)
+
+    def with_latent(self, codes, dim: int, values) -> np.ndarray:
+        """Codes whose latent `dim` has other values."""
+        codes = np.array(codes)
+        codes[:, dim] = values
+        return codes
 
     def known_conditions(self, labels, n: int) -> tuple:
         """`conditions_of` given examples: () if the encoder infers them."""

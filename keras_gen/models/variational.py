@@ -12,7 +12,7 @@ from keras import ops
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_option, check_positive
 from keras_gen.distributions import Distribution, IsotropicNormal, Normal
-from keras_gen.engine import Batch, Signature
+from keras_gen.engine import Batch, GenerativeModel, Signature
 from keras_gen.models.encoder_decoder import EncoderDecoderModel, PriorSampling
 
 # Of all examples and draws that are decoded at a time.
@@ -41,7 +41,8 @@ class Bound:
     @functools.cached_property
     def log_likelihood(self):
         """`log p(x|z)`, of shape `(num_samples, batch)`."""
-        return self.likelihood.log_prob(self.batch.x)
+        value = self.likelihood.log_prob(self.batch.x)
+        return self.posterior.corrected(self.z, value)
 
     @functools.cached_property
     def log_prior(self):
@@ -60,7 +61,8 @@ class Bound:
         kl = self.posterior.kl_divergence(self.prior) if analytic else None
         if kl is not None:
             return kl
-        return ops.subtract(self.log_posterior, self.log_prior)
+        value = ops.subtract(self.log_posterior, self.log_prior)
+        return self.posterior.corrected(self.z, value)
 
     @functools.cached_property
     def elbo(self):
@@ -74,8 +76,8 @@ class Bound:
         return joint - self.log_posterior
 
 
-class VariationalModel(PriorSampling, EncoderDecoderModel):
-    """A latent-variable model trained by a variational bound.
+class BoundModel(GenerativeModel):
+    """A model that is trained by a variational bound.
 
     The loss is the weighted sum of `terms`, by default the negative ELBO. All
     quantities are in nats, summed over an example, averaged over the batch.
@@ -85,19 +87,13 @@ class VariationalModel(PriorSampling, EncoderDecoderModel):
         estimator: String. `"analytic"` for the KL divergence in closed form,
             or `"monte_carlo"`.
 
-    A subclass sets what an `EncoderDecoderModel` does, and defines:
-        likelihood: `(z, training)`, the distribution `p(x|z)`.
-        posterior: `(x, training)`, `q(z|x)`, by default normal.
-        prior: Property, `p(z)`, by default N(0, I).
+    A subclass defines:
+        bound: `(batch, num_samples, training)`, the `Bound` of a batch.
         terms: `(bound)`, the terms of the loss, by default the negative ELBO's.
         term_weights: The weights of those that do not have 1.
-
-    Args of methods:
-        num_samples: Integer. How many draws of `z` are averaged.
     """
 
     logged = ("reconstruction_loss", "kl_divergence", "elbo")
-    must_define = ("likelihood",)
 
     def __init__(
         self, num_samples: int = 1, estimator: str = "analytic", **kwargs
@@ -109,6 +105,100 @@ class VariationalModel(PriorSampling, EncoderDecoderModel):
         self.estimator = estimator
         self.posterior_seed = self.seed_generator("posterior")
         self.prior_seed = self.seed_generator("prior")
+
+    def draw_codes(self, posterior, batch: Batch, num_samples: int):
+        """Draws from the posterior of a batch, `(num_samples, batch, ...)`."""
+        return posterior.sample(num_samples, seed=self.posterior_seed)
+
+    def terms(self, bound: Bound) -> dict:
+        """The terms of the loss, scalars, before they are weighted."""
+        return {
+            "reconstruction_loss": -ops.mean(bound.log_likelihood),
+            "kl_divergence": ops.mean(bound.kl_divergence),
+        }
+
+    def term_weights(self) -> dict:
+        """The weights of terms, by their names, where they are not 1."""
+        return {}
+
+    def model_loss(self, batch, training):
+        return self.bound_loss(self.bound(batch, self.num_samples, training))
+
+    def bound_loss(self, bound):
+        """The weighted sum of `terms`, which are logged."""
+        terms, weights = self.terms(bound), self.term_weights()
+        self.log(**terms, elbo=self.elbo_of(bound, terms))
+        return sum(
+            ops.multiply(weights[name], term) if name in weights else term
+            for name, term in terms.items()
+        )
+
+    def elbo_of(self, bound, terms):
+        """The mean ELBO of a batch, which is logged."""
+        return ops.mean(bound.elbo)
+
+    def log_mean_weight(
+        self,
+        log_weights,
+        *data,
+        num_samples: int,
+        chunk_size: int | None,
+        batch_size: int,
+        shape: tuple[int, ...],
+        **options,
+    ) -> np.ndarray:
+        """The logarithm of the mean of weights of draws, of each example.
+
+        Args:
+            log_weights: Function of a batch of the data and the number of
+                draws, to a tensor of shape `(draws, batch)`.
+            *data: Arrays.
+            num_samples: Integer. The number of draws.
+            chunk_size: Integer. How many are held at a time; by default, so
+                many that what is decoded of a batch has about eight million
+                components.
+            shape: Tuple. The shape of what is decoded of an example.
+            **options: Those of `run`.
+
+        Returns:
+            float64 array of shape `(n,)`.
+        """
+        if chunk_size is None:
+            components = batch_size * math.prod(shape)
+            chunk_size = max(1, MOST_COMPONENTS // components)
+        check_positive(num_samples=num_samples, chunk_size=chunk_size)
+        starts = range(0, num_samples, chunk_size)
+        chunks = [min(chunk_size, num_samples - start) for start in starts]
+
+        def step(*batch):
+            weights = (log_weights(*batch, draws) for draws in chunks)
+            totals = [ops.logsumexp(part, axis=0) for part in weights]
+            return ops.stack(totals, axis=-1)
+
+        totals = self.run(step, *data, batch_size=batch_size, **options)
+        total = np.logaddexp.reduce(totals.astype("float64"), axis=-1)
+        return total - np.log(num_samples)
+
+
+class VariationalModel(BoundModel, PriorSampling, EncoderDecoderModel):
+    """A latent-variable model trained by a variational bound.
+
+    A subclass sets what an `EncoderDecoderModel` does, and defines what a
+    `BoundModel` does but `bound`, and:
+        likelihood: `(z, training)`, the distribution `p(x|z)`.
+        posterior: `(x, training)`, `q(z|x)`, by default normal.
+        prior: Property, `p(z)`, by default N(0, I).
+
+    Args of methods:
+        num_samples: Integer. How many draws of `z` are averaged.
+    """
+
+    # The attributes of the posterior that are served.
+    posterior_parameters: typing.ClassVar[tuple[str, ...]] = (
+        "mean",
+        "log_variance",
+    )
+    must_define = ("likelihood",)
 
     def posterior(self, x, training=False) -> Distribution:
         """The distribution `q(z|x)`, normal by the encoder's two outputs."""
@@ -137,32 +227,9 @@ class VariationalModel(PriorSampling, EncoderDecoderModel):
     ) -> Bound:
         """The bound of a batch, for `num_samples` draws of `z`."""
         q = self.posterior_of(batch, training)
-        z = q.sample(num_samples, seed=self.posterior_seed)
+        z = self.draw_codes(q, batch, num_samples)
         likelihood = self.likelihood(z, training)
         return Bound(batch, z, q, self.prior, likelihood, self.estimator)
-
-    def terms(self, bound: Bound) -> dict:
-        """The terms of the loss, scalars, before they are weighted."""
-        return {
-            "reconstruction_loss": -ops.mean(bound.log_likelihood),
-            "kl_divergence": ops.mean(bound.kl_divergence),
-        }
-
-    def term_weights(self) -> dict:
-        """The weights of terms, by their names, where they are not 1."""
-        return {}
-
-    def model_loss(self, batch, training):
-        return self.bound_loss(self.bound(batch, self.num_samples, training))
-
-    def bound_loss(self, bound):
-        """The weighted sum of `terms`, which are logged."""
-        terms, weights = self.terms(bound), self.term_weights()
-        self.log(**terms, elbo=ops.mean(bound.elbo))
-        return sum(
-            ops.multiply(weights[name], term) if name in weights else term
-            for name, term in terms.items()
-        )
 
     def encode_step(self, x):
         return self.posterior(x).mean
@@ -216,21 +283,18 @@ class VariationalModel(PriorSampling, EncoderDecoderModel):
         - [Burda et al., 2016](https://arxiv.org/abs/1509.00519)
         """
 
-        def step(x):
-            starts = range(0, num_samples, chunk_size)
-            chunks = [min(chunk_size, num_samples - start) for start in starts]
-            bounds = (self.bound(Batch(x), draws) for draws in chunks)
-            totals = [ops.logsumexp(b.log_weights, axis=0) for b in bounds]
-            return ops.stack(totals, axis=-1)
+        def log_weights(x, draws):
+            return self.bound(Batch(x), draws).log_weights
 
-        if chunk_size is None:
-            components = batch_size * math.prod(self.example_shape)
-            chunk_size = max(1, MOST_COMPONENTS // components)
-        check_positive(num_samples=num_samples, chunk_size=chunk_size)
-        spec = self.examples_spec()
-        totals = self.run(step, x, batch_size=batch_size, spec=spec)
-        total = np.logaddexp.reduce(totals.astype("float64"), axis=-1)
-        return total - np.log(num_samples)
+        return self.log_mean_weight(
+            log_weights,
+            x,
+            num_samples=num_samples,
+            chunk_size=chunk_size,
+            batch_size=batch_size,
+            shape=self.example_shape,
+            spec=self.examples_spec(),
+        )
 
     def anomaly_score(
         self, x, *, num_samples: int = 10, batch_size: int = 256
@@ -245,9 +309,9 @@ class VariationalModel(PriorSampling, EncoderDecoderModel):
     def signatures(self):
         def parameters(x):
             q = self.posterior(x)
-            return q.mean, q.log_variance
+            return tuple(getattr(q, name) for name in names)
 
-        x, names = {"x": self.examples_spec()}, ("mean", "log_variance")
+        x, names = {"x": self.examples_spec()}, self.posterior_parameters
         posterior = Signature(parameters, x, names)
         return {**super().signatures(), "posterior": posterior}
 

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 
 import keras
 from keras import layers
@@ -21,6 +22,7 @@ def conv_encoder(
     hidden_units: int | tuple[int, ...] = 256,
     filters: tuple[int, ...] = (32, 64),
     head_activation: str | None = None,
+    activation: Callable | str = "relu",
     name: str = "encoder",
 ) -> keras.Model:
     """Strided convolutions and dense layers, to one or several vectors.
@@ -31,13 +33,14 @@ def conv_encoder(
         input_shape: Tuple. Height, width and channels.
         hidden_units: Integer or tuple. The units of the dense layers.
         filters: Tuple. The filters of the convolutions, of kernel size 4.
+        activation: Function or string. The activation of the hidden layers.
     """
     x = inputs = keras.Input(input_shape)
     for size in filters:
-        x = strided_conv(size, 4, activation="relu")(x)
+        x = strided_conv(size, 4, activation=activation)(x)
     h = layers.Flatten()(x)
     for units in as_units("hidden_units", hidden_units):
-        h = layers.Dense(units, activation="relu")(h)
+        h = layers.Dense(units, activation=activation)(h)
     return keras.Model(inputs, heads_of(h, heads, head_activation), name=name)
 
 

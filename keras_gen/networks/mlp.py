@@ -32,36 +32,40 @@ def heads_of(h, heads: dict[str, int], activation=None, initializer=None, **kw):
     return outputs if len(outputs) > 1 else outputs[0]
 
 
+def joined(shapes: tuple[int, ...] | list[tuple[int, ...]]):
+    """Inputs of one shape or of several, and all of them as one vector."""
+    if isinstance(shapes, list):
+        inputs = [keras.Input(shape) for shape in shapes]
+        parts = [layers.Flatten()(x) for x in inputs]
+        return inputs, layers.Concatenate()(parts)
+    inputs = keras.Input(shapes)
+    return inputs, layers.Flatten()(inputs)
+
+
 def mlp_encoder(
-    input_shape: tuple[int, ...],
+    input_shape: tuple[int, ...] | list[tuple[int, ...]],
     hidden_units: tuple[int, ...],
     heads: dict[str, int],
     activation: str = "relu",
     head_activation: str | None = None,
     initializer: Callable | str | None = None,
-    noise_dim: int | None = None,
     name: str = "encoder",
     **options,
 ) -> keras.Model:
     """From examples through dense layers to one or several vectors.
 
     Args:
-        input_shape: Tuple. The shape of an example.
+        input_shape: Tuple, the shape of an example; or a list of those of
+            several inputs, which are concatenated.
         hidden_units: Tuple. The units of the hidden layers.
         heads: Dictionary from the name of each output to its size. With
             several, the network returns a list.
         activation: String. The activation of the hidden layers.
         head_activation: String or `None`. The activation of the outputs.
         initializer: As in `dense`.
-        noise_dim: Integer or `None`. If given, a second input of this size is
-            concatenated to the flattened example.
         **options: Further arguments of all dense layers.
     """
-    inputs = keras.Input(input_shape)
-    h = layers.Flatten()(inputs)
-    if noise_dim is not None:
-        noise = keras.Input((noise_dim,))
-        inputs, h = [inputs, noise], layers.Concatenate()([h, noise])
+    inputs, h = joined(input_shape)
     for units in hidden_units:
         h = dense(units, activation, initializer, **options)(h)
     outputs = heads_of(h, heads, head_activation, initializer, **options)
@@ -71,7 +75,7 @@ def mlp_encoder(
 def mlp_decoder(
     input_shape: tuple[int, ...],
     hidden_units: tuple[int, ...],
-    latent_dim: int,
+    latent_dim: int | list[tuple[int, ...]],
     activation: str = "relu",
     output_activation: str | None = None,
     initializer: Callable | str | None = None,
@@ -86,11 +90,15 @@ def mlp_decoder(
     Args:
         hidden_units: Tuple. The units of the hidden layers, in the order in
             which they are computed.
-        latent_dim: Integer. The size of the vectors.
+        latent_dim: Integer, the size of the vectors; or a list of the shapes
+            of several inputs, which are concatenated.
         output_activation: String or `None`. The activation of the outputs.
         heads: Integer. The number of outputs.
     """
-    h = z = keras.Input((latent_dim,))
+    if isinstance(latent_dim, list):
+        z, h = joined(latent_dim)
+    else:
+        h = z = keras.Input((latent_dim,))
     for units in hidden_units:
         h = dense(units, activation, initializer, **options)(h)
     size, outputs = math.prod(input_shape), []

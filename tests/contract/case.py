@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_gen.engine import Labels
 from keras_gen.engine.data_spec import draw_batch
 from keras_gen.registry import SYSTEMS
 from tests.proofs import PROOFS
@@ -140,6 +141,13 @@ class Case:
         batch = draw_batch(self.prototype.data_spec(), rng, steps * BATCH)
         return tuple(batch) if batch.y is not None else (batch.x,)
 
+    def labels(self, n=5):
+        """The argument of `sample` that it does not do without."""
+        condition = self.prototype.condition
+        if condition is None or isinstance(condition, Labels):
+            return {}
+        return {"labels": condition.draw(np.random.default_rng(4), n)}
+
     def inputs(self, n=5):
         """What `model(inputs)` takes."""
         rng = np.random.default_rng(3)
@@ -148,13 +156,14 @@ class Case:
         return drawn if len(drawn) > 1 else drawn[0]
 
     def network_names(self):
-        """The arguments that take networks of the user's own."""
+        """The arguments that take networks of the user's own, as is set."""
         return [
             name
             for name, parameter in inspect.signature(
                 self.cls
             ).parameters.items()
             if "keras.src.models.model.Model" in str(parameter.annotation)
+            and getattr(self.prototype, name) is not None
         ]
 
     def own_networks(self):

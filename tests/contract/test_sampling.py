@@ -34,7 +34,7 @@ def model(sampling_case):
 
 
 def test_sample_is_an_array_of_finite_examples(sampling_case, model):
-    samples = model.sample(5, seed=0)
+    samples = model.sample(5, seed=0, **sampling_case.labels())
     assert isinstance(samples, np.ndarray)
     assert samples.dtype == "float32"
     assert samples.shape == (5, *model.example_shape)
@@ -44,11 +44,13 @@ def test_sample_is_an_array_of_finite_examples(sampling_case, model):
         assert low <= samples.min() and samples.max() <= high
 
 
-def test_a_seed_gives_the_same_samples_and_leaves_the_models_alone(model):
-    before = arrays(model.variables)
-    first = model.sample(5, seed=4)
-    again = model.sample(5, seed=4)
-    other = model.sample(5, seed=5)
+def test_a_seed_gives_the_same_samples_and_leaves_the_models_alone(
+    sampling_case, model
+):
+    before, labels = arrays(model.variables), sampling_case.labels()
+    first = model.sample(5, seed=4, **labels)
+    again = model.sample(5, seed=4, **labels)
+    other = model.sample(5, seed=5, **labels)
     assert_identical(before, arrays(model.variables))
     np.testing.assert_array_equal(first, again)
     assert not np.allclose(first, other, rtol=0, atol=1e-5)
@@ -57,7 +59,8 @@ def test_a_seed_gives_the_same_samples_and_leaves_the_models_alone(model):
 def test_without_a_seed_samples_are_new_each_time(sampling_case, model, build):
     """And two models of one seed draw the same sequence."""
     before, weights = arrays(model.variables), arrays(model.weights)
-    first, second = model.sample(5), model.sample(5)
+    labels = sampling_case.labels()
+    first, second = model.sample(5, **labels), model.sample(5, **labels)
     assert not np.allclose(first, second, rtol=0, atol=1e-5)
     assert_identical(weights, arrays(model.weights))
     moved = sum(
@@ -66,14 +69,15 @@ def test_without_a_seed_samples_are_new_each_time(sampling_case, model, build):
     )
     assert moved >= 1
     twin = build(sampling_case)
-    np.testing.assert_array_equal(first, twin.sample(5))
-    np.testing.assert_array_equal(second, twin.sample(5))
+    np.testing.assert_array_equal(first, twin.sample(5, **labels))
+    np.testing.assert_array_equal(second, twin.sample(5, **labels))
 
 
-def test_samples_do_not_depend_on_the_batch_size(model):
+def test_samples_do_not_depend_on_the_batch_size(sampling_case, model):
+    labels = sampling_case.labels()
     np.testing.assert_allclose(
-        model.sample(5, seed=1, batch_size=2),
-        model.sample(5, seed=1),
+        model.sample(5, seed=1, batch_size=2, **labels),
+        model.sample(5, seed=1, **labels),
         rtol=1e-5,
         atol=1e-6,
     )
@@ -90,17 +94,20 @@ def test_labels_are_for_conditional_models(sampling_case, build):
     with pytest.raises(ValueError, match="`labels`|4 integers from 0 to"):
         model.sample(4, labels=99)
     assert_identical(state, arrays(model.variables))
+    # Two classes, or whatever else it is conditioned on.
+    (a, b), several = (1, 0), [1, 1, 1, 1]
+    if given := sampling_case.labels(2):
+        a, b = given["labels"]
+        several = np.stack([a] * 4)
     try:
-        one = model.sample(4, labels=1, seed=0)
+        one = model.sample(4, labels=a, seed=0)
     except ValueError as error:
         # Some priors have a component for each class.
         assert model.condition is None
         assert re.search("`labels` .* must be None", str(error))
         return
-    np.testing.assert_array_equal(
-        one, model.sample(4, labels=[1, 1, 1, 1], seed=0)
-    )
-    assert not np.allclose(one, model.sample(4, labels=0, seed=0))
+    np.testing.assert_array_equal(one, model.sample(4, labels=several, seed=0))
+    assert not np.allclose(one, model.sample(4, labels=b, seed=0))
 
 
 def test_lines_between_latents_end_at_them(generating_case, build):

@@ -4,21 +4,27 @@ import keras
 import numpy as np
 import pytest
 
-from keras_gen.engine import Labels
+from keras_gen.engine import Examples, Labels
 from keras_gen.engine.specs import Spec
 from tests.contract.case import BATCH
 from tests.contract.helpers import assert_finite, fit, rows
 
 
-def examples_spec(case):
-    """The spec of the examples, of one array or the first of several."""
-    return keras.tree.flatten(case.prototype.data_spec().x)[0]
+def part_of_examples(case, ranged=False):
+    """Which part of the data, `x` or `y`, are examples, and their spec."""
+    for index, spec in enumerate(case.prototype.data_spec()):
+        first = keras.tree.flatten(spec)[0]
+        if isinstance(first, Examples) and (first.value_range or not ranged):
+            return index, first
+    raise AssertionError(f"{case.key} takes no examples.")
 
 
-def with_x(case, change, steps=2):
+def with_examples(case, change, steps=2, ranged=False):
     """The data of a case with other examples."""
-    x, *rest = case.data(steps)
-    return (keras.tree.map_structure(change, x), *rest)
+    data = list(case.data(steps))
+    index, _ = part_of_examples(case, ranged)
+    data[index] = keras.tree.map_structure(change, data[index])
+    return tuple(data)
 
 
 def widened(x):
@@ -27,13 +33,13 @@ def widened(x):
 
 def test_wrong_shape_names_both_shapes_and_the_argument(case):
     model = case.ready
-    spec = examples_spec(case)
+    _, spec = part_of_examples(case)
     for check in (
         lambda *data: fit(model, data),
         lambda *data: model.evaluate(*data, batch_size=BATCH, verbose=0),
     ):
         with pytest.raises(ValueError) as error:
-            check(*with_x(case, widened))
+            check(*with_examples(case, widened))
         message = str(error.value)
         shape = (spec.shape[0] * 2, *spec.shape[1:])
         assert str((None, *spec.shape)) in message
@@ -42,9 +48,10 @@ def test_wrong_shape_names_both_shapes_and_the_argument(case):
 
 def test_missing_axis_is_an_error(case):
     model = case.ready
-    keep = slice(0, 1) if examples_spec(case).shape[1:] else slice(0, 0)
-    with pytest.raises(ValueError, match=examples_spec(case).argument):
-        fit(model, with_x(case, lambda x: x.reshape(*x.shape[keep], -1)))
+    _, spec = part_of_examples(case)
+    keep = slice(0, 1) if spec.shape[1:] else slice(0, 0)
+    with pytest.raises(ValueError, match=spec.argument):
+        fit(model, with_examples(case, lambda x: x.reshape(*x.shape[keep], -1)))
 
 
 def test_what_goes_with_the_examples_is_missed_or_refused(case):
@@ -89,17 +96,22 @@ def test_labels_are_accepted_rightly_or_refused_by_name(case):
 
 def test_values_out_of_range_name_both_ranges(ranged_case):
     model = ranged_case.ready
-    low, high = ranged_case.prototype.value_range
+    index, spec = part_of_examples(ranged_case, ranged=True)
+    low, high = spec.value_range
+
+    def changed(change):
+        return with_examples(ranged_case, change, ranged=True)
+
     for scale in (255.0, -255.0):
-        data = with_x(ranged_case, lambda x, s=scale: s * (x + 0.5))
+        data = changed(lambda x, s=scale: s * (x + 0.5))
         with pytest.raises(ValueError) as error:
             fit(model, data)
         message = str(error.value)
         assert f"from {low:g} to {high:g}" in message
-        assert f"to {data[0].max():g}" in message
+        assert f"to {data[index].max():g}" in message
         assert "Rescale" in message
     with pytest.raises(ValueError, match="finite"):
-        fit(model, with_x(ranged_case, lambda x: x + np.nan))
+        fit(model, changed(lambda x: x + np.nan))
 
 
 def test_ranges_are_checked_wherever_data_come_from(ranged_case):
@@ -107,9 +119,11 @@ def test_ranges_are_checked_wherever_data_come_from(ranged_case):
     import tensorflow as tf
 
     model = ranged_case.ready
-    good, bad = ranged_case.data(), with_x(ranged_case, lambda x: 255 * x)
+    index, _ = part_of_examples(ranged_case, ranged=True)
+    good = ranged_case.data()
+    bad = with_examples(ranged_case, lambda x: 255 * x, ranged=True)
     late = [np.repeat(part[:1], 1025, axis=0) for part in good]
-    keras.tree.flatten(late[0])[0][-1] = 255
+    keras.tree.flatten(late[index])[0][-1] = 255
     tensors = keras.tree.map_structure(keras.ops.convert_to_tensor, bad)
     batches = tf.data.Dataset.from_tensor_slices(bad if bad[1:] else bad[0])
     for data in (late, tensors, (batches.batch(BATCH),)):

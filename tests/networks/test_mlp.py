@@ -49,9 +49,9 @@ def test_encoder_has_hidden_layers_and_named_heads(x):
         np.testing.assert_allclose(array(output), h @ kernel + bias, rtol=1e-4)
 
 
-def test_encoder_takes_noise_behind_the_example(x, z):
+def test_several_inputs_are_concatenated(x, z):
     network = mlp_encoder(
-        SHAPE, (8,), {"code": 2}, head_activation="sigmoid", noise_dim=2
+        [SHAPE, (2,)], (8,), {"code": 2}, head_activation="sigmoid"
     )
     randomize(network)
     (a, b), (c, d) = weights_of(network)
@@ -60,6 +60,15 @@ def test_encoder_takes_noise_behind_the_example(x, z):
     np.testing.assert_allclose(
         array(network([x, z])), 1 / (1 + np.exp(-(h @ c + d))), rtol=1e-4
     )
+
+
+def test_a_decoder_takes_several_inputs_too(x, z):
+    network = mlp_decoder((3,), (), [SHAPE, (2,)])
+    randomize(network)
+    ((kernel, bias),) = weights_of(network)
+    inputs = np.concatenate([x.reshape(5, 12), z], axis=-1)
+    expected = inputs @ kernel + bias
+    np.testing.assert_allclose(array(network([x, z])), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("heads", [1, 2])

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from keras_gen.losses.maximum_mean_discrepancy import (
+    SCALES,
+    inverse_multiquadric_kernel,
+)
 from keras_gen.metrics.checks import finite_array
-
-SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 def maximum_mean_discrepancy(
@@ -73,11 +75,8 @@ def maximum_mean_discrepancy(
         if a is b:
             np.fill_diagonal(squares, 0.0)
         count = len(a) * (len(a) - 1) if a is b else len(a) * len(b)
-        for scale in scales:
-            width = 2.0 * x.shape[1] * std**2 * scale
-            kernel = np.sum(width / (width + squares))
-            if a is b:
-                # Without the pairs of an example and itself, which are 1.
-                kernel -= len(a)
-            total += sign * kernel / count
-    return float(total / len(scales))
+        kernel = inverse_multiquadric_kernel(squares, x.shape[1], std, scales)
+        # Without the pairs of an example and itself, which are 1.
+        own = len(a) if a is b else 0
+        total += sign * (np.sum(kernel) - own) / count
+    return float(total)

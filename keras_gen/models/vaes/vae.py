@@ -14,13 +14,15 @@ Carlo, as `log q(z|x) - log p(z)` (estimator A).
 
 import math
 import statistics
+import typing
+from collections.abc import Callable
 from functools import partial
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_gen.checks import check_option, check_positive
+from keras_gen.checks import as_units, check_option, check_positive
 from keras_gen.distributions import Bernoulli, Normal
 from keras_gen.distributions.normal import LIKELIHOOD_BOUNDS
 from keras_gen.layers import SharedLogVariance
@@ -37,11 +39,14 @@ class VAE(VariationalModel):
     """Variational autoencoder.
 
     Args:
-        hidden_units: Integer. The width of each network's hidden layer.
-            Defaults to the paper's 500 for `"mlp"`, to 256 for `"conv"`.
-        architecture: String. `"mlp"`, the paper's networks of one tanh
-            layer, or `"conv"`, two strided convolutions of 32 and 64 filters,
-            for images whose sides are multiples of 4.
+        hidden_units: Integer or tuple. The units of the encoder's dense
+            hidden layers; the decoder has them in reverse. Defaults to the
+            paper's 500 for `"mlp"`, to 256 for `"conv"`.
+        architecture: String. `"mlp"`, the paper's networks of one hidden
+            layer, or `"conv"`, strided convolutions before the dense layers,
+            for images whose sides can be halved for each of them.
+        activation: String. The activation of the hidden layers of `"mlp"`.
+        filters: Integer or tuple. The filters of the convolutions.
         likelihood: String, `p(x|z)`: `"bernoulli"` for `x` in [0, 1];
             `"gaussian"`, of fixed standard deviation `scale`;
             `"gaussian_learned"`, the paper's model of continuous data, with
@@ -80,13 +85,17 @@ class VAE(VariationalModel):
         "small": {"kernel_initializer": "glorot_uniform"},
         "smoke": dict(hidden_units=100, kernel_initializer="glorot_uniform"),
     }
+    # Of the hidden layers of a convolutional encoder.
+    conv_activation: typing.ClassVar[Callable | str] = "relu"
 
     def __init__(
         self,
         input_shape: tuple[int, ...] = (28, 28, 1),
         latent_dim: int = 20,
-        hidden_units: int | None = None,
+        hidden_units: int | tuple[int, ...] | None = None,
         architecture: str = "mlp",
+        activation: str = "tanh",
+        filters: int | tuple[int, ...] = (32, 64),
         likelihood: str = "bernoulli",
         scale: float = 1.0,
         num_examples: int | None = None,
@@ -105,27 +114,32 @@ class VAE(VariationalModel):
         self.scale = scale
         self.value_range = None if likelihood == "gaussian" else (0.0, 1.0)
         if architecture == "conv":
-            new_encoder, new_decoder = conv_encoder, conv_decoder
-            options = {"hidden_units": hidden_units or 256}
+            options = {
+                "hidden_units": as_units("hidden_units", hidden_units or 256),
+                "filters": as_units("filters", filters),
+            }
+            slope = {"activation": self.conv_activation}
+            new_encoder = partial(conv_encoder, shape, **slope, **options)
+            new_decoder = partial(conv_decoder, shape, **options)
         else:
-            new_encoder, new_decoder = mlp_encoder, mlp_decoder
             decay = 0.5 / num_examples if num_examples else None
             normal = partial(keras.initializers.RandomNormal, stddev=0.1)
+            units = as_units("hidden_units", hidden_units or 500)
             options = {
-                "hidden_units": (hidden_units or 500,),
-                "activation": "tanh",
+                "activation": activation,
                 "initializer": kernel_initializer or normal,
                 "kernel_regularizer": decay and keras.regularizers.L2(decay),
             }
-        sizes = {"mean": latent_dim, "log_variance": latent_dim}
-        code, heads = (latent_dim,), [(latent_dim,)] * 2
-        new = partial(new_encoder, shape, heads=sizes, **options)
+            new_encoder = partial(mlp_encoder, shape, units, **options)
+            new_decoder = partial(mlp_decoder, shape, units[::-1], **options)
+        sizes, code = self.posterior_heads(), (latent_dim,)
+        new = partial(new_encoder, heads=sizes)
+        heads = [(size,) for size in sizes.values()]
         self.encoder = self.network_of("encoder", encoder, new, [shape], heads)
 
         def new():
             count = 2 if likelihood == "gaussian_learned" else 1
-            size = dict(latent_dim=latent_dim, heads=count)
-            network = new_decoder(shape, **size, **options)
+            network = new_decoder(latent_dim=latent_dim, heads=count)
             if likelihood != "gaussian_shared":
                 return network
             shared = SharedLogVariance(name="log_variance")(network.output)
@@ -137,6 +151,10 @@ class VAE(VariationalModel):
         self.decoder = self.network_of(
             "decoder", decoder, new, [code], outputs, logits
         )
+
+    def posterior_heads(self) -> dict[str, int]:
+        """The names and the sizes of the encoder's outputs."""
+        return {"mean": self.latent_dim, "log_variance": self.latent_dim}
 
     def default_optimizer(self):
         return keras.optimizers.Adagrad(0.01, initial_accumulator_value=0.0)

@@ -90,8 +90,9 @@ class AdversarialAutoencoder(PriorSampling, Autoencoder):
         """The user's encoder, or a new one with the given heads."""
         shape, units = self.input_shape, self.hidden_units
         inputs = [shape] if noise_dim is None else [shape, (None,)]
-        options = dict(initializer=self.initializer, noise_dim=noise_dim)
-        build = partial(mlp_encoder, shape, units, heads, **options)
+        taken = shape if noise_dim is None else [shape, (noise_dim,)]
+        options = dict(initializer=self.initializer)
+        build = partial(mlp_encoder, taken, units, heads, **options)
         return self.network_of("encoder", given, build, inputs, outputs)
 
     def decoder_of(self, given, size):

@@ -1,0 +1,66 @@
+"""What the recipes of variational autoencoders of images share."""
+
+import dataclasses
+
+import _recipe as recipe
+import keras_gen
+from keras_gen import callbacks, data, pictures
+
+
+@dataclasses.dataclass
+class Options(recipe.Options):
+    """Trains a variational autoencoder."""
+
+    importance_samples: int | None = None
+    """Draws for the importance-weighted bound on the test images."""
+
+
+def main(name, options, presets, optimizer=None, report=None):
+    """Trains a model on images, and bounds the likelihood of others.
+
+    Args:
+        name: String. The system.
+        options: What `parse` returned.
+        presets: Dictionary from each preset's name to its `Preset`.
+        optimizer: The optimizer in place of the paper's, or `None`.
+        report: Function of the run, the model and the test images, which
+            returns further metrics, or `None`.
+    """
+    run = recipe.start(name, options, presets)
+    model = run.resumed()
+    if model is None:
+        model = keras_gen.model_class(name).from_preset(
+            options.preset, input_shape=run.image_shape, **run.arguments
+        )
+        run.compile(model, optimizer)
+    model.summary()
+    binary = getattr(model, "likelihood_kind", "bernoulli") == "bernoulli"
+    train = data.pipeline(
+        run.load("train"),
+        run.batch_size,
+        value_range=model.value_range,
+        binarize="dynamic" if binary else None,
+        **run.order,
+    )
+    test = run.images("test")
+    model.fit(
+        train.dataset,
+        **run.length,
+        callbacks=[
+            callbacks.SampleGrid(run.folder / "samples"),
+            callbacks.Reconstructions(
+                run.folder / "reconstructions", test[:16]
+            ),
+            *run.callbacks(),
+        ],
+    )
+    metrics = recipe.likelihoods(run, model, test, binary)
+    metrics |= report(run, model, test) if report else {}
+    run.finish(model, metrics)
+
+
+def save_latent_grid(run, model):
+    """Draws the codes of a model of two dimensions."""
+    grid = model.latent_grid(20).reshape(-1, *run.image_shape)
+    picture = pictures.image_grid(grid, columns=20, padding=0)
+    pictures.save_image(run.folder / "latent_grid.png", picture)
