@@ -53,6 +53,7 @@ SYSTEMS = (
     System("dc_ign", "DCIGN", "vaes.dc_ign", "Kulkarni et al., 2015", "https://arxiv.org/abs/1503.03167", "autoencoder", "images of one varying factor"),
     System("vae", "VAE", "vaes.vae", "Kingma and Welling, 2014", "https://arxiv.org/abs/1312.6114", "vae", "image"),
     System("cvae", "CVAE", "vaes.cvae", "Sohn et al., 2015", "https://papers.nips.cc/paper/2015/hash/8d55a249e6baa5c06772297520da2051-Abstract.html", "vae", "condition and output"),
+    System("elbo", "RateDistortionVAE", "vaes.elbo", "Alemi et al., 2018", "https://arxiv.org/abs/1711.00464", "vae", "image"),
     System("ladder_vae", "LadderVAE", "vaes.ladder_vae", "Sonderby et al., 2016", "https://arxiv.org/abs/1602.02282", "vae", "image"),
     System("beta_vae", "BetaVAE", "vaes.beta_vae", "Higgins et al., 2017", "https://openreview.net/forum?id=Sy2fzU9gl", "vae", "image"),
     System("factor_vae", "FactorVAE", "vaes.factor_vae", "Kim and Mnih, 2018", "https://arxiv.org/abs/1802.05983", "vae", "image"),

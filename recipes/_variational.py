@@ -34,12 +34,11 @@ def main(name, options, presets, optimizer=None, report=None):
         )
         run.compile(model, optimizer)
     model.summary()
-    binary = getattr(model, "likelihood_kind", "bernoulli") == "bernoulli"
     train = data.pipeline(
         run.load("train"),
         run.batch_size,
         value_range=model.value_range,
-        binarize="dynamic" if binary else None,
+        binarize=binarized(model),
         **run.order,
     )
     test = run.images("test")
@@ -54,9 +53,16 @@ def main(name, options, presets, optimizer=None, report=None):
             *run.callbacks(),
         ],
     )
+    binary = binarized(model) is not None
     metrics = recipe.likelihoods(run, model, test, binary)
     metrics |= report(run, model, test) if report else {}
     run.finish(model, metrics)
+
+
+def binarized(model):
+    """How `data.pipeline` is to binarize images for a model."""
+    kind = getattr(model, "likelihood_kind", "bernoulli")
+    return "dynamic" if kind == "bernoulli" else None
 
 
 def save_latent_grid(run, model):

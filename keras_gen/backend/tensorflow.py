@@ -155,7 +155,8 @@ def gather(x):
     """The rows of all workers, in their order, differentiable."""
     if replica()[1] == 1:
         return x
-    return tf.distribute.get_replica_context().all_gather(x, axis=0)
+    rows = tf.distribute.get_replica_context().all_gather(x, axis=0)
+    return tf.ensure_shape(rows, (None, *x.shape[1:]))
 
 
 def fused_batch_norm(x, scale, bias, epsilon):

@@ -3,6 +3,7 @@
 from keras_gen.distributions.bernoulli import Bernoulli, bernoulli_kl
 from keras_gen.distributions.distribution import Distribution, Joint
 from keras_gen.distributions.masked import Masked
+from keras_gen.distributions.mixture import Mixture
 from keras_gen.distributions.normal import IsotropicNormal, Normal
 from keras_gen.distributions.planar import GaussianMixtureRing, SwissRoll
 from keras_gen.distributions.priors import FromFunction, resolve_prior
@@ -22,6 +23,7 @@ __all__ = [
     "IsotropicNormal",
     "Joint",
     "Masked",
+    "Mixture",
     "Normal",
     "SwissRoll",
     "Uniform",

@@ -26,7 +26,8 @@ class Normal(Distribution):
     """Independent normal distributions, given by mean and log-variance.
 
     Args:
-        mean: Tensor of shape `(batch, *event_shape)`.
+        mean: Tensor of shape `(batch, *event_shape)`, or `event_shape` for a
+            single distribution.
         log_variance: Tensor of the same shape, or a float.
         event_rank: Integer. The number of axes of an event.
 
@@ -64,6 +65,9 @@ class Normal(Distribution):
         return ops.exp(self.log_variance)
 
     def draw(self, n, labels, seed):
+        if len(self.mean.shape) == self.event_rank:
+            eps = noise.normal((n, *self.event_shape), seed)
+            return self.reparameterize(eps)
         # By example first: each worker draws for its own rows of the batch.
         batch, *rest = ops.shape(self.mean)
         eps = noise.normal((batch, n, *rest), seed)

@@ -14,6 +14,7 @@ from keras_gen.layers.corruption import (
 from keras_gen.layers.image_pool import ImagePool
 from keras_gen.layers.k_sparse import KSparse
 from keras_gen.layers.layer_normalization import LayerNormalization
+from keras_gen.layers.marginal import MixtureParameters, PseudoInputs
 from keras_gen.layers.shared_log_variance import SharedLogVariance
 from keras_gen.layers.tied_decoder import TiedDecoder
 
@@ -27,6 +28,8 @@ __all__ = [
     "KSparse",
     "LayerNormalization",
     "MaskingNoise",
+    "MixtureParameters",
+    "PseudoInputs",
     "SaltAndPepperNoise",
     "SharedLogVariance",
     "TiedDecoder",

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_gen.backend import replica_mean
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_option, check_positive
 from keras_gen.distributions import Distribution, IsotropicNormal, Normal
@@ -314,6 +315,18 @@ class VariationalModel(BoundModel, PriorSampling, EncoderDecoderModel):
         x, names = {"x": self.examples_spec()}, self.posterior_parameters
         posterior = Signature(parameters, x, names)
         return {**super().signatures(), "posterior": posterior}
+
+
+def distance(mean, target):
+    """The distance of the mean over all workers from a target.
+
+    Args:
+        mean: Scalar, the mean over a worker's own examples.
+        target: Scalar.
+    """
+    gap = ops.subtract(mean, target)
+    # The mean is within the absolute value.
+    return ops.sign(replica_mean(gap)) * gap
 
 
 def outputs_of(network, z, shape, training=False) -> list:

@@ -47,6 +47,7 @@ CASES = {
         thorough_on("torch")(case) and bool(case.network_names())
     ),
     "double_case": thorough_on("tensorflow"),
+    "half_case": lambda case: case.is_proof or thorough_on("tensorflow")(case),
     # For what the engine does for all models.
     "first_case": lambda case: case.is_first_of_family,
 }

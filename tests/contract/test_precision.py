@@ -36,9 +36,9 @@ def policies_of(model):
     return [layer.dtype_policy.name for layer in layers_of(model)]
 
 
-def test_float16(stepping_case, tmp_path):
+def test_float16(half_case, tmp_path):
     """With loss scaling."""
-    check_half_precision(stepping_case, "mixed_float16", tmp_path)
+    check_half_precision(half_case, "mixed_float16", tmp_path)
 
 
 def test_bfloat16(first_case, tmp_path):

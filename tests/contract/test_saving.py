@@ -59,13 +59,13 @@ def test_weights_are_all_that_a_twin_needs(first_case, tmp_path):
     assert_goes_on_alike(model, twin, data=first_case.data(steps=1, seed=2))
 
 
-def test_own_networks_follow_the_seed_and_go_on(own_case, tmp_path):
+def test_own_networks_follow_the_seed_and_go_on(swept_own_case, tmp_path):
     """With a dropout in each, which has no seed of its own."""
-    data = own_case.data(steps=1)
+    data = swept_own_case.data(steps=1)
 
     def build(seed):
-        networks = own_case.own_networks()
-        return own_case.compiled(build={"seed": seed, **networks})
+        networks = swept_own_case.own_networks()
+        return swept_own_case.compiled(build={"seed": seed, **networks})
 
     def seeds(model):
         return arrays(
@@ -76,12 +76,14 @@ def test_own_networks_follow_the_seed_and_go_on(own_case, tmp_path):
     assert_identical(seeds(model), seeds(again))
     same = map(np.array_equal, seeds(model), seeds(other))
     # Layers of the user's, which have seeds of their own.
-    given = own_case.own().values()
+    given = swept_own_case.own().values()
     assert sum(same) == sum(isinstance(x, keras.Layer) for x in given)
     fit(model, data)
     model.save(tmp_path / "model.keras")
     loaded = load_model(tmp_path / "model.keras")
-    assert_goes_on_alike(model, loaded, data=own_case.data(steps=1, seed=2))
+    assert_goes_on_alike(
+        model, loaded, data=swept_own_case.data(steps=1, seed=2)
+    )
 
 
 def test_frozen_layers_stay_through_files(swept_case, tmp_path):

@@ -65,9 +65,9 @@ def test_resumed_run_sees_what_the_whole_run_saw():
     keras.utils.set_random_seed(1)
     whole = take(make(**options), 24)
     keras.utils.set_random_seed(2)
-    # Before, at and after the wraps of the shorter domain (3, 6, ...) and of
-    # the longer one (10, 20).
-    for step in (1, 2, 3, 4, 9, 10, 11, 20):
+    # Before and at the wraps of the shorter domain (3, 6, ...) and of the
+    # longer one (10, 20).
+    for step in (1, 3, 10, 20):
         resumed = take(make(start_step=step, **options), 24 - step)
         for found, expected in zip(resumed, whole[step:], strict=True):
             for a, b in zip(found, expected, strict=True):

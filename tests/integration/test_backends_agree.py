@@ -14,5 +14,6 @@ def test_ten_steps_agree(agreement, key, other):
     "writer, reader",
     [("torch", "tensorflow"), ("tensorflow", "jax"), ("jax", "torch")],
 )
-def test_a_checkpoint_goes_on_elsewhere(agreement, key, writer, reader):
-    assert_close(agreement, f"{key}_{writer}", f"{key}_{reader}_from_{writer}")
+def test_a_checkpoint_goes_on_elsewhere(agreement, served_key, writer, reader):
+    found = f"{served_key}_{reader}_from_{writer}"
+    assert_close(agreement, f"{served_key}_{writer}", found)

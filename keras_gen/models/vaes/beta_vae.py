@@ -15,11 +15,10 @@ the batch, training minimizes one of
 """
 
 import keras
-from keras import ops
 
-from keras_gen.backend import replica_mean
 from keras_gen.checks import check_not_negative, check_option
 from keras_gen.models.vaes.disentangled import DisentangledVAE
+from keras_gen.models.variational import distance
 from keras_gen.schedules import Schedule, check_scheduled
 
 CAPACITY = Schedule(0.0, 25.0, over=100_000, unit="steps")
@@ -88,10 +87,8 @@ class BetaVAE(DisentangledVAE):
         if self.objective == "B":
             kl = terms.pop("kl_divergence")
             self.log(kl_divergence=kl)
-            gap = ops.subtract(kl, self.scheduled(self.capacity))
-            # The mean is within the absolute value: that of all workers.
-            sign = ops.sign(replica_mean(gap))
-            terms["capacity_gap"] = sign * gap
+            capacity = self.scheduled(self.capacity)
+            terms["capacity_gap"] = distance(kl, capacity)
         return terms
 
     def term_weights(self):

@@ -115,7 +115,10 @@ class VAE(VariationalModel):
         self.value_range = None if likelihood == "gaussian" else (0.0, 1.0)
         if architecture == "conv":
             options = {
-                "hidden_units": as_units("hidden_units", hidden_units or 256),
+                "hidden_units": as_units(
+                    "hidden_units",
+                    256 if hidden_units is None else hidden_units,
+                ),
                 "filters": as_units("filters", filters),
             }
             slope = {"activation": self.conv_activation}
@@ -124,7 +127,9 @@ class VAE(VariationalModel):
         else:
             decay = 0.5 / num_examples if num_examples else None
             normal = partial(keras.initializers.RandomNormal, stddev=0.1)
-            units = as_units("hidden_units", hidden_units or 500)
+            units = as_units(
+                "hidden_units", 500 if hidden_units is None else hidden_units
+            )
             options = {
                 "activation": activation,
                 "initializer": kernel_initializer or normal,

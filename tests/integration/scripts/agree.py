@@ -5,7 +5,8 @@
 start         saves each model untrained
 train         10 steps from the start, with a checkpoint after 8; then exports
               each model, and writes what it answers to batches of 1 and 7
-from-BACKEND  the last 2 steps, from the checkpoint of that backend
+from-BACKEND  the last 2 steps, from the checkpoint of that backend, of one
+              model of each class
 DEVICES       the first 8 steps, on several of `devices.KINDS`
 """
 
@@ -115,7 +116,8 @@ def train_all(folder):
 
 
 def go_on(folder, writer):
-    for key, case in all_cases().items():
+    for key in served_keys():
+        case = all_cases()[key]
         model = load(case, folder / f"{key}_{writer}.keras")
         history = train(model, case, CHECKPOINT, STEPS)
         write(model, history, folder, f"{key}_{BACKEND}_from_{writer}")

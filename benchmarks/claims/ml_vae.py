@@ -1,0 +1,78 @@
+"""What content and style hold, with and without the groups.
+
+    python benchmarks/claims/ml_vae.py --dataset mnist --data-dir DIR
+
+A class is a group. The control has the same networks, and every example is a
+group of its own. Errors are those of linear classifiers of standardized codes:
+of the content of 25 test images of a class together and of each alone, and of
+the style. For the swaps, a classifier of digits says how often the content of
+one image with the style of another is of the class of the first.
+"""
+
+import _claim
+import _seeds
+import numpy as np
+import tensorflow as tf
+
+import keras_gen
+from keras_gen import metrics
+
+
+def groups_of(labels, size=25):
+    """Groups of several examples of one class."""
+    order = np.argsort(labels, kind="stable")
+    groups = np.empty(len(labels), "int32")
+    groups[order] = np.arange(len(labels)) // size + 1000 * labels[order]
+    return groups
+
+
+def probe(codes, labels):
+    """The error of a half's codes, by a probe of the other's."""
+    half = len(codes) // 2
+    codes = (codes - codes.mean(axis=0)) / codes.std(axis=0)
+    return metrics.linear_probe(
+        codes[:half], labels[:half], codes[half:], labels[half:], epochs=20
+    )
+
+
+def figures(model, x, y, classifier):
+    content, style = model.content_and_style(model.encode(x))
+    together = model.contents(x, groups_of(y))
+    swaps = model.swap(x[:100], x[100:200]).reshape(-1, *x.shape[1:])
+    logits = classifier(np.clip(swaps, 0.0, 1.0))
+    classes = np.repeat(y[:100], 100)
+    return {
+        "content_of_25_error": probe(together, y),
+        "content_error": probe(content, y),
+        "style_error": probe(style, y),
+        "swaps_of_the_contents_class": float(
+            np.mean(logits.argmax(axis=1) == classes)
+        ),
+        "squared_error": _claim.squared_error(x, model.reconstruct(x)),
+    }
+
+
+def main(arguments):
+    table = _seeds.Table()
+    x, y = _seeds.test_images(arguments, binary=False)
+    extractor = metrics.DigitsClassifier.get(
+        arguments.dataset, arguments.data_dir
+    )
+
+    def classifier(images):
+        return extractor.logits(images)
+
+    def alone(images, labels):
+        return images, tf.range(tf.shape(labels)[0])
+
+    for seed in arguments.seeds:
+        for name, change in (("ML-VAE", None), ("groups of one", alone)):
+            model = keras_gen.MLVAE(seed=seed)
+            options = {"binarize": None, "features": ("image", "label")}
+            _seeds.fit(model, arguments, seed, 256, change=change, **options)
+            table.add(name, seed, **figures(model, x, y, classifier))
+    table.show()
+
+
+if __name__ == "__main__":
+    main(_seeds.parser(__doc__, epochs=5).parse_args())
