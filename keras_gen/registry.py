@@ -56,6 +56,7 @@ SYSTEMS = (
     System("elbo", "RateDistortionVAE", "vaes.elbo", "Alemi et al., 2018", "https://arxiv.org/abs/1711.00464", "vae", "image"),
     System("ladder_vae", "LadderVAE", "vaes.ladder_vae", "Sonderby et al., 2016", "https://arxiv.org/abs/1602.02282", "vae", "image"),
     System("beta_vae", "BetaVAE", "vaes.beta_vae", "Higgins et al., 2017", "https://openreview.net/forum?id=Sy2fzU9gl", "vae", "image"),
+    System("semi_vae", "SemiVAE", "vaes.semi_vae", "Kingma et al., 2014", "https://arxiv.org/abs/1406.5298", "vae", "image, some labels"),
     System("factor_vae", "FactorVAE", "vaes.factor_vae", "Kim and Mnih, 2018", "https://arxiv.org/abs/1802.05983", "vae", "image"),
     System("beta_tcvae", "BetaTCVAE", "vaes.beta_tcvae", "Chen et al., 2018", "https://arxiv.org/abs/1802.04942", "vae", "image"),
     System("dip_vae", "DIPVAE", "vaes.dip_vae", "Kumar et al., 2018", "https://arxiv.org/abs/1711.00848", "vae", "image"),

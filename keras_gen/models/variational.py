@@ -215,6 +215,11 @@ class VariationalModel(BoundModel, PriorSampling, EncoderDecoderModel):
         """The distribution `p(z)`."""
         return IsotropicNormal(self.latent_dim)
 
+    @property
+    def decoded_shape(self) -> tuple[int, ...]:
+        """The shape of what is decoded of an example and a draw."""
+        return self.example_shape
+
     def likelihood(self, z, training=False) -> Distribution:
         """The distribution `p(x|z)`, for codes `(..., latent_dim)`."""
         raise NotImplementedError(f"{type(self).__name__} needs `likelihood`.")
@@ -293,7 +298,7 @@ class VariationalModel(BoundModel, PriorSampling, EncoderDecoderModel):
             num_samples=num_samples,
             chunk_size=chunk_size,
             batch_size=batch_size,
-            shape=self.example_shape,
+            shape=self.decoded_shape,
             spec=self.examples_spec(),
         )
 

@@ -72,7 +72,7 @@ class CVAE(BoundModel, ExampleModel):
         baseline_net: `keras.Model` from `x` to a first guess of `y`, trained
             before, or `None`. If given, the prior and the generation networks
             see `x` and the guess, concatenated (the paper's recurrent
-            connection). It is not trained here.
+            connection). It is frozen.
 
     Example:
 
@@ -154,6 +154,7 @@ class CVAE(BoundModel, ExampleModel):
             self.baseline_net = self.network_of(
                 "baseline_net", baseline_net, None, [x], [output]
             )
+            baseline_net.trainable = False
             seen = (math.prod(x) + math.prod(output),)
         self.recognition_net = self.prior_net = None
         if hybrid_weight > 0.0:

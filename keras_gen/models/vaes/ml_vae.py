@@ -207,17 +207,22 @@ class MLVAE(VAE):
         np.add.at(weighted, index, weights * mean)
         return (weighted / total)[index].astype(mean.dtype)
 
-    def swap(self, contents, styles) -> np.ndarray:
+    def swap(self, contents, styles, *, groups=None) -> np.ndarray:
         """Decodes the contents of examples with the styles of others.
 
         Args:
             contents: Array of `n` examples.
             styles: Array of `m` examples.
+            groups: Integer array of shape `(n,)`, or `None`. If given, each
+                content is that of its group, as in `contents`.
 
         Returns:
             Array of shape `(n, m, ...)`.
         """
-        content = self.content_and_style(self.encode(contents))[0]
+        if groups is None:
+            content = self.content_and_style(self.encode(contents))[0]
+        else:
+            content = self.contents(contents, groups)
         style = self.content_and_style(self.encode(styles))[1]
         shape = (len(content), len(style))
         rows = np.broadcast_to(content[:, None], (*shape, content.shape[1]))

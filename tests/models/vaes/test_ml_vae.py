@@ -224,6 +224,10 @@ def test_swap():
     codes = model.encode(x)
     code = np.concatenate([codes[1, :1], codes[4, 1:]])
     np.testing.assert_allclose(found[1, 2], model.decode(code[None])[0], 1e-4)
+    content = model.contents(x, GROUPS)[:1]
+    code = np.concatenate([content[0], codes[4, 1:]])
+    found = model.swap(x, x[4:], groups=GROUPS)[0, 0]
+    np.testing.assert_allclose(found, model.decode(code[None])[0], 1e-4)
     same = model.swap(x[:1], x[:1])[0, 0]
     np.testing.assert_allclose(same, model.reconstruct(x[:1])[0], rtol=1e-4)
 
