@@ -235,7 +235,8 @@ def start(tmp_path):
 
     def start(*options, name="vae"):
         module, cls = load(name), keras_gen.model_class(name)
-        kind = vars(module).get("Options", recipe.Options)
+        shared = vars(module).get("_variational", module)
+        kind = vars(shared).get("Options", recipe.Options)
         options = (
             "--preset=smoke",
             f"--output-dir={tmp_path}/runs",

@@ -44,7 +44,7 @@ def test_vectors_are_one_for_all_or_one_for_each():
         np.testing.assert_array_equal(found, expected)
     for vectors, words in (
         (None, "labels=None"),
-        (each[:2], "2 vectors"),
+        (each[:2], "one for all, or 3. Received: 2"),
         (each[:, :1], r"\(3, 1\)"),
     ):
         with pytest.raises(ValueError, match=f"ByVector .*{words}"):

@@ -34,7 +34,17 @@ CONTRACT = {
             ({"labeled_fraction": 0.0}, ("labeled_fraction=0.0", "above 0")),
             ({"labeled_fraction": 2.0}, ("labeled_fraction=2.0", "at most 1")),
             ({"likelihood": "gaussian"}, ("'gaussian'", "'bernoulli'")),
+            ({"factorization": "both"}, ("'both'", "'latent_first'")),
         ),
+    ),
+    "semi_vae-structured": Case(
+        input_shape=SHAPE,
+        num_classes=K,
+        latent_dim=4,
+        hidden_units=8,
+        initial_std=None,
+        factorization="latent_first",
+        num_samples=2,
     ),
     "semi_vae-features": Case(
         input_shape=SHAPE,
@@ -351,3 +361,99 @@ def test_settings_of_the_paper():
     assert float(rate) == pytest.approx(3e-4)
     codes = SemiVAE(features=features(), hidden_units=4)
     assert codes.modeled_shape == (4,) and codes.value_range == (0.0, 1.0)
+
+
+# ---- The structured posterior -----------------------------------------------
+
+
+def structured(**options):
+    options = {"factorization": "latent_first", "num_samples": 4, **options}
+    return tiny(**options)
+
+
+def parts_of_draws(model, x, eps):
+    """`log p(x|y, z)`, `log q(y|x, z)`, and the densities of the draws."""
+    mean, log_variance = map(array, model.encoder(x))
+    z = (mean + np.exp(0.5 * log_variance) * eps).astype("float32")
+    log_p, log_q = np.empty((2, *z.shape[:2], K))
+    for s, draws in enumerate(z):
+        logits = array(model.classifier([x, draws]))
+        log_q[s] = scipy.special.log_softmax(logits, axis=-1)
+        for label in range(K):
+            classes = np.eye(K, dtype="float32")[[label] * len(x)]
+            joined = np.concatenate([classes, draws], axis=-1)
+            outputs = array(model.decoder(joined))
+            terms = x * outputs - np.logaddexp(0.0, outputs)
+            log_p[s, :, label] = terms.reshape(len(x), -1).sum(axis=-1)
+    log_z = -0.5 * np.sum(np.log(2.0 * np.pi) + z**2, axis=-1)
+    spread = np.log(2.0 * np.pi) + log_variance + eps**2
+    log_posterior = -0.5 * np.sum(spread, axis=-1)
+    kl = 0.5 * (mean**2 + np.exp(log_variance) - 1.0 - log_variance).sum(-1)
+    return log_p, log_q, log_z, log_posterior, kl
+
+
+def test_the_structured_objective(monkeypatch):
+    """The bounds of Siddharth et al., the classes of the others summed out."""
+    model, x = structured(alpha=0.7), data()
+    eps = fixed_noise(monkeypatch, n=6, draws=4)
+    log_p, log_q, log_z, log_posterior, kl = parts_of_draws(model, x, eps)
+    q = np.exp(log_q)
+    unlabeled = np.sum(q * (log_p - log_q), axis=-1).mean(0) - np.log(K) - kl
+    bounds, logs_q = unlabeled.copy(), []
+    for i in np.flatnonzero(LABELS >= 0):
+        y = LABELS[i]
+        weights = scipy.special.softmax(log_q[:, i, y])
+        ratio = log_p[:, i, y] - np.log(K) + log_z[:, i]
+        ratio -= log_posterior[:, i] + log_q[:, i, y]
+        log_qy = scipy.special.logsumexp(log_q[:, i, y]) - np.log(4)
+        bounds[i] = np.sum(weights * ratio) + log_qy
+        logs_q.append(log_qy)
+    expected = -bounds.mean() - 0.7 * np.mean(logs_q)
+    logs = training_logs(model, x, LABELS)
+    assert logs["elbo"] == pytest.approx(bounds.mean(), rel=1e-4)
+    assert logs["loss"] == pytest.approx(expected, rel=1e-4)
+    assert logs["classification_loss"] == pytest.approx(-np.mean(logs_q), 1e-4)
+    total = logs["reconstruction_loss"] + logs["kl_divergence"]
+    assert total + logs["class_kl"] == pytest.approx(-bounds.mean(), rel=1e-4)
+
+
+def test_classes_that_do_not_depend_on_the_latent(monkeypatch):
+    """Equal weights, and the bounds of M2 with the same networks."""
+    model, x = structured(estimator="monte_carlo", alpha=0.3), data()
+    with_logits(model, np.array([0.3, -0.5, 0.9]))
+    m2 = tiny(estimator="monte_carlo", alpha=0.3, num_samples=4)
+    with_logits(m2, np.array([0.3, -0.5, 0.9]))
+    # The encoder that does not see the class.
+    m2.posterior_given = lambda inputs, training: model.posterior_given(
+        inputs[0], training
+    )
+    eps = fixed_noise(monkeypatch, n=6, draws=4)
+    found = training_logs(model, x, LABELS)
+    fix_noise(monkeypatch, normal, eps.repeat(K, axis=1))
+    expected = training_logs(m2, x, LABELS)
+    for name in ("loss", "elbo", "classification_loss", "class_kl"):
+        assert found[name] == pytest.approx(expected[name], rel=1e-4), name
+
+
+def test_the_structured_likelihood_is_exact_for_a_decoder_of_the_class():
+    model, x = structured(hidden_units=()), data()
+    model.encoder.layers[-1].kernel.assign(np.zeros((12, 2)))
+    model.encoder.layers[-1].bias.assign(np.full(2, -0.3))
+    logits = np.random.default_rng(4).normal(size=(K, 12))
+    kernel = np.concatenate([logits, np.zeros((2, 12))])
+    linear(model.decoder, kernel, np.zeros(12), layer=-2)
+    flat = x.reshape(6, 1, 12)
+    log_p = np.sum(flat * logits - np.logaddexp(0.0, logits), axis=-1)
+    expected = scipy.special.logsumexp(log_p, axis=-1) - np.log(K)
+    found = model.log_likelihood(x, num_samples=3000)
+    np.testing.assert_allclose(found, expected, atol=0.2)
+
+
+def test_the_use_of_a_structured_posterior():
+    model, x = structured(), data()
+    mean = array(model.encoder(x)[0])
+    np.testing.assert_allclose(model.encode(x), mean, rtol=1e-4, atol=1e-5)
+    classes = array(model.classifier([x, mean])).argmax(axis=-1)
+    np.testing.assert_array_equal(model.classify(x), classes)
+    expected = model.decode(mean, labels=classes)
+    np.testing.assert_allclose(model.reconstruct(x), expected, rtol=1e-4)

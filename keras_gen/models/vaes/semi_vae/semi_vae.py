@@ -1,8 +1,12 @@
-"""Semi-supervised variational autoencoders: M2 and M1+M2.
+"""Semi-supervised variational autoencoders: M2, M1+M2 and structured.
 
 D. P. Kingma, D. J. Rezende, S. Mohamed and M. Welling, "Semi-supervised
 Learning with Deep Generative Models", NIPS 2014,
 https://arxiv.org/abs/1406.5298
+
+N. Siddharth et al., "Learning Disentangled Representations with
+Semi-Supervised Deep Generative Models", NIPS 2017,
+https://arxiv.org/abs/1706.00400
 
 The class `y` and the rest `z` of an example are latents of `p(y) p(z) p(x|y,
 z)`, with a uniform `p(y)`. For an example with a label, and for one without,
@@ -16,13 +20,13 @@ Training minimizes their mean over all examples, and a classification loss,
     E[L or U] + alpha E_labeled[-log q(y|x)].
 
 M1+M2 models the codes of a `VAE` in place of `x`: fresh draws in training, the
-mean elsewhere.
+mean elsewhere. A structured posterior may also be `q(z|x) q(y|x, z)`: then
+`q(z|x, y)` is known up to a constant, and with draws `z_s ~ q(z|x)`
+
+    L(x, y) = -sum_s w_s log(p(x, y, z_s) / q(y, z_s|x)) - log q(y|x),
+    w_s = q(y|x, z_s) / sum_r q(y|x, z_r),  q(y|x) = mean_s q(y|x, z_s).
 """
 
-import dataclasses
-import functools
-import math
-import typing
 from functools import partial
 
 import keras
@@ -35,76 +39,17 @@ from keras_gen.checks import as_units, check_not_negative, check_option
 from keras_gen.distributions import Bernoulli, Normal
 from keras_gen.engine import Batch, Labels
 from keras_gen.models.classification import Classifier
+from keras_gen.models.vaes.semi_vae.bounds import ClassFirst, LatentFirst
 from keras_gen.models.vaes.vae import VAE
 from keras_gen.models.variational import Bound, VariationalModel, outputs_of
 from keras_gen.networks.mlp import mlp_decoder, mlp_encoder
 
-
-@dataclasses.dataclass(frozen=True)
-class ClassBound:
-    """The bound of a batch whose classes are given or summed out.
-
-    Attributes:
-        of_classes: `Bound` of each example with each class, in this order.
-        probabilities: Tensor of shape `(batch, num_classes)`, `q(y|x)`, or a
-            one-hot vector where the class is given.
-        log_probabilities: The same, as logarithms; 0 where the class is given.
-        logits: Tensor of shape `(batch, num_classes)`, those of `q(y|x)`.
-        labels: Integer tensor of shape `(batch,)`, with -1 for no label, or
-            `None`.
-    """
-
-    of_classes: Bound
-    probabilities: typing.Any
-    log_probabilities: typing.Any
-    logits: typing.Any
-    labels: typing.Any
-
-    def split(self, values):
-        """From `(..., batch * num_classes)` to `(..., batch, num_classes)`."""
-        shape = (*ops.shape(values)[:-1], *ops.shape(self.probabilities))
-        return ops.reshape(values, shape)
-
-    def expected(self, values):
-        """The mean over the classes, of values of each."""
-        return ops.sum(self.probabilities * values, axis=-1)
-
-    @functools.cached_property
-    def log_likelihood(self):
-        """`E_q(y|x) log p(x|y, z)`, of shape `(num_samples, batch)`."""
-        return self.expected(self.split(self.of_classes.log_likelihood))
-
-    @functools.cached_property
-    def latent_kl(self):
-        """`E_q(y|x) KL(q(z|x, y) || p(z))`."""
-        return self.expected(self.split(self.of_classes.kl_divergence))
-
-    @functools.cached_property
-    def class_kl(self):
-        """`KL(q(y|x) || p(y))`, which is `-log p(y)` of a given class."""
-        classes = self.probabilities.shape[-1]
-        return self.expected(self.log_probabilities) + math.log(classes)
-
-    @property
-    def kl_divergence(self):
-        """That of both latents."""
-        return ops.add(self.latent_kl, self.class_kl)
-
-    @property
-    def elbo(self):
-        """`-L(x, y)` or `-U(x)`, of shape `(num_samples, batch)`."""
-        return self.log_likelihood - self.kl_divergence
-
-    @property
-    def log_weights(self):
-        """Importance weights of `p(x)`, in which all classes count."""
-        weights = self.split(self.of_classes.log_weights)
-        return ops.logsumexp(weights, axis=-1) - math.log(weights.shape[-1])
+FACTORIZATIONS = ("class_first", "latent_first")
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
 class SemiVAE(Classifier, VariationalModel):
-    """Semi-supervised variational autoencoder, M2 or M1+M2.
+    """Semi-supervised variational autoencoder: M2, M1+M2 or structured.
 
     It is trained by `fit(x, labels)`, where examples without a label have -1.
 
@@ -118,6 +63,10 @@ class SemiVAE(Classifier, VariationalModel):
             label. If given, each labeled example counts `alpha /
             labeled_fraction` in the mean over the batch, as in the paper;
             otherwise the mean is that over the labeled examples of the batch.
+        factorization: String, of the posterior: `"class_first"`, `q(y|x)
+            q(z|x, y)` as in M2, or `"latent_first"`, `q(z|x) q(y|x, z)`, for
+            which `num_samples=8` is usual. Classes are summed out in both, in
+            place of the relaxed draws of Siddharth et al.
         likelihood: String, `p(x|y, z)`: `"bernoulli"` for `x` in [0, 1], or
             `"gaussian_learned"`, whose variance the decoder computes too.
         features: A trained `keras_gen.VAE` (M1) or `None`. If given, its codes
@@ -128,9 +77,10 @@ class SemiVAE(Classifier, VariationalModel):
             of `keras_gen.metrics.active_units`.
         initial_std: Float or `None`. The standard deviation of the initial
             kernels, or `None` for Glorot's.
-        classifier: `keras.Model` from `x` to the class logits.
-        encoder: `keras.Model` from `x` and the one-hot class to mean and
-            log-variance of `z`.
+        classifier: `keras.Model` from `x`, and from `z` if that is first, to
+            the class logits.
+        encoder: `keras.Model` from `x`, and from the one-hot class if that is
+            first, to mean and log-variance of `z`.
         decoder: `keras.Model` from the one-hot class and `z`, concatenated, to
             the logits of `x`, or its mean and log-variance.
 
@@ -176,6 +126,7 @@ class SemiVAE(Classifier, VariationalModel):
         hidden_units: int | tuple[int, ...] = 500,
         alpha: float = 0.1,
         labeled_fraction: float | None = None,
+        factorization: str = "class_first",
         likelihood: str = "bernoulli",
         features: VAE | None = None,
         feature_dims: tuple[int, ...] | None = None,
@@ -189,6 +140,7 @@ class SemiVAE(Classifier, VariationalModel):
         check_option(
             "likelihood", likelihood, ("bernoulli", "gaussian_learned")
         )
+        check_option("factorization", factorization, FACTORIZATIONS)
         check_not_negative(alpha=alpha)
         if labeled_fraction is not None and not 0.0 < labeled_fraction <= 1.0:
             raise ValueError(
@@ -200,6 +152,7 @@ class SemiVAE(Classifier, VariationalModel):
         self.condition = Labels(num_classes)
         self.latent_dim = latent_dim
         self.alpha = alpha
+        self.factorization = factorization
         self.labeled_fraction = labeled_fraction
         if features is not None:
             features = self.network_of("features", features, None)
@@ -222,16 +175,27 @@ class SemiVAE(Classifier, VariationalModel):
             normal = partial(keras.initializers.RandomNormal, 0.0, initial_std)
         options = {"activation": "softplus", "initializer": normal}
         y, z = (num_classes,), (latent_dim,)
-        logits = {"logits": num_classes}
+        first = factorization == "class_first"
+        # What the classifier and the encoder are given.
+        of_class, of_latent = ([x], [x, y]) if first else ([x, z], [x])
         new = partial(
-            mlp_encoder, x, units, logits, name="classifier", **options
+            mlp_encoder,
+            x if first else of_class,
+            units,
+            {"logits": num_classes},
+            name="classifier",
+            **options,
         )
         self.classifier = self.network_of(
-            "classifier", classifier, new, [x], [y], logits=1
+            "classifier", classifier, new, of_class, [y], logits=1
         )
         heads = {"mean": latent_dim, "log_variance": latent_dim}
-        new = partial(mlp_encoder, [x, y], units, heads, **options)
-        self.encoder = self.network_of("encoder", encoder, new, [x, y], [z, z])
+        new = partial(
+            mlp_encoder, of_latent if first else x, units, heads, **options
+        )
+        self.encoder = self.network_of(
+            "encoder", encoder, new, of_latent, [z, z]
+        )
         size, count = num_classes + latent_dim, 1 if binary else 2
         new = partial(mlp_decoder, x, units[::-1], size, heads=count, **options)
         self.decoder = self.network_of(
@@ -262,14 +226,13 @@ class SemiVAE(Classifier, VariationalModel):
         """One-hot vectors of classes."""
         return ops.one_hot(labels, self.num_classes, dtype="float32")
 
-    def class_logits(self, modeled, training=False):
-        """The logits of `q(y|x)`."""
-        return at_least_float32(self.classifier(modeled, training=training))
+    def class_logits(self, inputs, training=False):
+        """The logits of `q(y|x)`, or of `q(y|x, z)` for both."""
+        return at_least_float32(self.classifier(inputs, training=training))
 
-    def posterior_given(self, modeled, classes, training=False):
-        """The distribution `q(z|x, y)`, of one-hot classes."""
-        outputs = self.encoder([modeled, classes], training=training)
-        return Normal.learned(*outputs)
+    def posterior_given(self, inputs, training=False):
+        """The distribution `q(z|x)`, or `q(z|x, y)` for both."""
+        return Normal.learned(*self.encoder(inputs, training=training))
 
     def likelihood(self, z, training=False):
         """The distribution `p(x|y, z)`, of one-hot classes and `z`, joined."""
@@ -282,19 +245,25 @@ class SemiVAE(Classifier, VariationalModel):
     def bound(self, batch, num_samples=1, training=False):
         """The bound of a batch, of which labels are given, are -1 or `None`."""
         x = self.modeled(batch.x, training)
+        first = self.factorization == "class_first"
+        new = self.class_first if first else self.latent_first
+        return new(x, batch.y, num_samples, training)
+
+    def class_first(self, x, labels, num_samples, training):
+        """The bound for `q(y|x) q(z|x, y)`."""
         logits = self.class_logits(x, training)
         log_q = ops.log_softmax(logits, axis=-1)
         q = ops.exp(log_q)
-        if batch.y is not None:
-            labeled = (batch.y >= 0)[:, None]
-            given = ops.cast(self._one_hot(ops.maximum(batch.y, 0)), q.dtype)
+        if labels is not None:
+            labeled = (labels >= 0)[:, None]
+            given = ops.cast(self._one_hot(ops.maximum(labels, 0)), q.dtype)
             q = ops.where(labeled, given, q)
             log_q = ops.where(labeled, ops.zeros_like(log_q), log_q)
         # Each example with each class; examples first, as workers share them.
         eye = ops.cast(ops.eye(self.num_classes), q.dtype)
         classes = ops.tile(eye, (ops.shape(q)[0], 1))
         x = ops.repeat(x, self.num_classes, axis=0)
-        posterior = self.posterior_given(x, classes, training)
+        posterior = self.posterior_given([x, classes], training)
         z = posterior.sample(num_samples, seed=self.posterior_seed)
         tiled = ops.broadcast_to(classes, (num_samples, *ops.shape(classes)))
         joined = ops.concatenate([ops.cast(tiled, z.dtype), z], axis=-1)
@@ -302,7 +271,28 @@ class SemiVAE(Classifier, VariationalModel):
         inner = Bound(
             Batch(x), z, posterior, self.prior, likelihood, self.estimator
         )
-        return ClassBound(inner, q, log_q, logits, batch.y)
+        return ClassFirst(inner, q, log_q, logits, labels)
+
+    def latent_first(self, x, labels, num_samples, training):
+        """The bound for `q(z|x) q(y|x, z)`."""
+        posterior = self.posterior_given(x, training)
+        z = posterior.sample(num_samples, seed=self.posterior_seed)
+        draws = ops.broadcast_to(x, (num_samples, *ops.shape(x)))
+        inputs = [ops.reshape(draws, (-1, *x.shape[1:]))]
+        inputs.append(ops.reshape(z, (-1, self.latent_dim)))
+        logits = self.class_logits(inputs, training)
+        shape = (*ops.shape(z)[:2], self.num_classes)
+        log_q = ops.log_softmax(ops.reshape(logits, shape), axis=-1)
+        # Each draw with each class.
+        eye = ops.cast(ops.eye(self.num_classes), z.dtype)
+        z_each = ops.broadcast_to(z[:, :, None, :], (*shape, self.latent_dim))
+        classes = ops.broadcast_to(eye, (*shape, self.num_classes))
+        joined = ops.concatenate([classes, z_each], axis=-1)
+        log_p = self.likelihood(joined, training).log_prob(x[:, None])
+        latents = Bound(
+            Batch(x), z, posterior, self.prior, None, self.estimator
+        )
+        return LatentFirst(latents, log_p, log_q, labels)
 
     def terms(self, bound):
         terms = {
@@ -327,16 +317,25 @@ class SemiVAE(Classifier, VariationalModel):
         return (self.num_classes, *self.modeled_shape)
 
     def logits_step(self, x):
-        return self.class_logits(self.modeled(x))
+        x = self.modeled(x)
+        if self.factorization == "latent_first":
+            return self.class_logits([x, self.posterior_given(x).mean])
+        return self.class_logits(x)
 
     def inferred_step(self, x):
         """The most probable classes of a batch."""
         return ops.argmax(self.logits_step(x), axis=-1)
 
     def posterior(self, x, training=False):
-        """The distribution `q(z|x, y)`, of the most probable class `y`."""
+        """The distribution `q(z|x, y)`, of the most probable class `y`.
+
+        Where `z` is first, `q(z|x)`.
+        """
+        modeled = self.modeled(x)
+        if self.factorization == "latent_first":
+            return self.posterior_given(modeled, training)
         classes = self._one_hot(self.inferred_step(x))
-        return self.posterior_given(self.modeled(x), classes, training)
+        return self.posterior_given([modeled, classes], training)
 
     def decode_step(self, z, labels):
         joined = ops.concatenate([self._one_hot(labels), z], axis=-1)
