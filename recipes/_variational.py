@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import numpy as np
+
 import _recipe as recipe
 import keras_gen
 from keras_gen import callbacks, data, pictures
@@ -23,8 +25,8 @@ def main(name, options, presets, optimizer=None, report=None):
         options: What `parse` returned.
         presets: Dictionary from each preset's name to its `Preset`.
         optimizer: The optimizer in place of the paper's, or `None`.
-        report: Function of the run, the model and the test images, which
-            returns further metrics, or `None`.
+        report: Function of the run, the model and the test images, binarized
+            as those of the training, which returns further metrics, or `None`.
     """
     run = recipe.start(name, options, presets)
     model = run.resumed()
@@ -53,10 +55,17 @@ def main(name, options, presets, optimizer=None, report=None):
             *run.callbacks(),
         ],
     )
-    binary = binarized(model) is not None
-    metrics = recipe.likelihoods(run, model, test, binary)
+    if binarized(model):
+        test = binary_images(test)
+    metrics = recipe.likelihoods(run, model, test, binary=False)
     metrics |= report(run, model, test) if report else {}
     run.finish(model, metrics)
+
+
+def binary_images(images):
+    """Images that are binarized once, by their brightness."""
+    uniform = np.random.default_rng(0).uniform(size=images.shape)
+    return (uniform < images).astype("float32")
 
 
 def binarized(model):

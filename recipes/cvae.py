@@ -95,6 +95,12 @@ def main(options):
     run = recipe.start("cvae", options, PRESETS)
     shape, classes = run.image_shape, options.condition == "class"
     mask = None if classes else hidden_pixels(shape, options.quadrants)
+    if options.evaluate_every and not classes:
+        raise SystemExit(
+            "`--evaluate-every` must be left out with `--condition quadrants`: "
+            "samples of digits are scored. Received: --evaluate-every "
+            f"{options.evaluate_every}."
+        )
     model = run.resumed()
     if model is None:
         given = {"output_mask": mask}

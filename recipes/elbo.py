@@ -13,7 +13,6 @@ distortions, `curve.png` the curve.
 import csv
 import dataclasses
 
-import numpy as np
 from matplotlib.figure import Figure
 
 import _recipe as recipe
@@ -128,9 +127,6 @@ def report(run, model, test):
         binarize=_variational.binarized(model),
         **run.order,
     )
-    if _variational.binarized(model):
-        uniform = np.random.default_rng(0).uniform(size=test.shape)
-        test = (uniform < test).astype("float32")
     found = surgery(model, test)
     if model.target_rate is None and run.options.betas:
         points = trace(run, model, train.dataset, test)

@@ -27,6 +27,8 @@ def report(run, model, test):
     if not run.has_labels:
         return {}
     x, y = run.labeled("test", limit=200 if run.smoke else 4000)
+    if _variational.binarized(model):
+        x = _variational.binary_images(x)
     codes, labeled = model.encode(x), len(x) // 4
     nearest = KNeighborsClassifier(5, metric="cosine")
     nearest.fit(codes[:labeled], y[:labeled])

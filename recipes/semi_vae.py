@@ -89,6 +89,16 @@ def main(options):
     x, labels = run.labeled("train", 60_000)
     # One example of each batch, at least.
     fraction = max(options.num_labels / len(x), 1.0 / run.batch_size)
+    train = data.partly_labeled(
+        x,
+        labels,
+        options.num_labels,
+        run.batch_size,
+        labeled_fraction=fraction,
+        steps_per_epoch=run.steps_per_epoch,
+        seed=options.seed,
+        start_step=run.start_step,
+    )
     model = run.resumed()
     if model is None:
         given = train_features(run, x)
@@ -101,16 +111,6 @@ def main(options):
         )
         run.compile(model)
     model.summary()
-    train = data.partly_labeled(
-        x,
-        labels,
-        options.num_labels,
-        run.batch_size,
-        labeled_fraction=fraction,
-        steps_per_epoch=run.steps_per_epoch,
-        seed=options.seed,
-        start_step=run.start_step,
-    )
     test, test_labels = run.labeled("test")
     model.fit(
         train.dataset,

@@ -323,6 +323,19 @@ class Groups(Spec):
     def accepts(self, shape):
         return len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)
 
+    def check_values(self, owner, name, array):
+        if array.dtype.kind not in "iub" and not np.all(array % 1 == 0):
+            received = f"dtype={array.dtype}"
+        elif array.size and np.abs(array).max() >= 2**31:
+            received = f"values up to {np.abs(array).max()}"
+        else:
+            return
+        raise ValueError(
+            f"`{name}` of {owner} must be {self.expected()}, below 2**31. "
+            f"Received: {received}. Map them: `np.unique(groups, "
+            "return_inverse=True)[1]`."
+        )
+
     def prepare(self, x):
         return ops.cast(ops.reshape(x, (-1,)), self.dtype)
 

@@ -134,15 +134,29 @@ class CVAE(BoundModel, ExampleModel):
         self.scale = scale
         self.value_range = (0.0, 1.0) if likelihood == "bernoulli" else None
         self.condition = Examples(tuple(condition_shape), "condition_shape")
+        x = self.condition.shape
         if num_classes is not None:
-            self.condition = Labels(num_classes)
-        x = (num_classes,) if num_classes else self.condition.shape
-        self.mask = None if output_mask is None else np.asarray(output_mask)
-        if self.mask is not None and self.mask.shape != output:
+            check_positive(num_classes=num_classes)
+            self.condition, x = Labels(num_classes), (num_classes,)
+        mask = np.ones(output) if output_mask is None else output_mask
+        self.mask = np.asarray(mask, "float32")
+        zeros_and_ones = np.isin(self.mask, (0.0, 1.0)).all()
+        if self.mask.shape != output or not zeros_and_ones:
             raise ValueError(
-                f"`output_mask` must be of the shape {output}, as "
-                f"`output_shape` sets. Received: shape={self.mask.shape}."
+                f"`output_mask` must be zeros and ones of the shape {output}, "
+                f"as `output_shape` sets. Received: shape={self.mask.shape}, "
+                f"values from {self.mask.min():g} to {self.mask.max():g}."
             )
+        for name, net, used in (
+            ("recognition_net", recognition_net, hybrid_weight > 0.0),
+            ("prior_net", prior_net, conditional_prior),
+        ):
+            if net is not None and not used:
+                raise ValueError(
+                    f"`{name}` must be None where it is not used. Received: "
+                    f"{name}, hybrid_weight={hybrid_weight}, "
+                    f"conditional_prior={conditional_prior}."
+                )
 
         units = as_units("hidden_units", hidden_units)
         code, heads = (
@@ -192,6 +206,7 @@ class CVAE(BoundModel, ExampleModel):
     def input_of(self, x):
         """The input as the recognition network gets it."""
         if isinstance(self.condition, Labels):
+            x = self.condition.prepare(x)
             return ops.one_hot(x, self.condition.num_classes, dtype="float32")
         return x
 
@@ -221,7 +236,7 @@ class CVAE(BoundModel, ExampleModel):
         return Normal.learned(*self.recognition_net(inputs, training=training))
 
     def generation(self, x, z, training=False):
-        """The distribution `p(y|x, z)`, for several draws of each `z`."""
+        """The distribution `p(y|x, z)`, for several draws `z` of each."""
         seen = self.seen_of(x)
         seen = ops.broadcast_to(seen, (*ops.shape(z)[:1], *ops.shape(seen)))
         flat = ops.reshape(seen, (-1, *seen.shape[2:]))
@@ -233,8 +248,7 @@ class CVAE(BoundModel, ExampleModel):
             components = Bernoulli(outputs, 0)
         else:
             components = Normal(outputs, 2.0 * math.log(self.scale), 0)
-        mask = np.ones(self.output_shape) if self.mask is None else self.mask
-        return Masked(components, mask)
+        return Masked(components, self.mask)
 
     # ---- Training -----------------------------------------------------------
 
@@ -269,12 +283,10 @@ class CVAE(BoundModel, ExampleModel):
     def output_step(self, x, z):
         """Mean outputs for inputs and codes, one of each."""
         outputs = self.generation(x, z[None]).mean[0]
-        if self.mask is None:
-            return outputs
-        mask = ops.cast(self.mask, outputs.dtype)
-        same = self.input_of(x).shape[1:] == self.output_shape
-        rest = ops.cast(x, outputs.dtype) if same else ops.zeros_like(outputs)
-        return mask * outputs + (1.0 - mask) * rest
+        mask, rest = ops.cast(self.mask, outputs.dtype), 0.0
+        if self.condition.shape == self.output_shape:
+            rest = (1.0 - mask) * ops.cast(x, outputs.dtype)
+        return mask * outputs + rest
 
     def prediction_step(self, x):
         """Mean outputs for the means of the prior."""
@@ -347,6 +359,12 @@ class CVAE(BoundModel, ExampleModel):
             raise ValueError(
                 "`method` must be 'monte_carlo' with `hybrid_weight=0`: there "
                 "is no recognition network. Received: method='importance'."
+            )
+        self.check_data(x, y)
+        if len(x) != len(y):
+            raise ValueError(
+                "There must be one output for each input. Received: "
+                f"{len(x)} inputs and {len(y)} outputs."
             )
         y = self.as_array("y", self.examples_spec(), y)
 

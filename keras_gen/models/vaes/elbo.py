@@ -18,7 +18,10 @@ What the ELBO of a trained model is made of (M. D. Hoffman and M. J. Johnson,
 .elbo_decomposition` and `rate_distortion_curve`.
 """
 
+import math
+
 import keras
+import numpy as np
 
 from keras_gen.checks import check_not_negative, check_option, check_positive
 from keras_gen.distributions import IsotropicNormal, Mixture, Normal
@@ -101,6 +104,7 @@ class RateDistortionVAE(VAE):
         self.target_rate = target_rate
         self.target_weight = target_weight
         self.marginal = marginal
+        self.num_components = num_components
         if target_rate is not None:
             self.logged += ("rate_gap",)
         self.marginal_parameters = None
@@ -133,6 +137,22 @@ class RateDistortionVAE(VAE):
         if self.marginal == "mixture":
             return Mixture(components, logits)
         return Normal(components.mean[0], components.log_variance[0])
+
+    @property
+    def decoded_shape(self):
+        # A mixture holds the distances of a draw from all components, too.
+        if self.marginal in ("normal", "learned_normal"):
+            return self.example_shape
+        held = self.num_components * self.latent_dim
+        return (max(math.prod(self.example_shape), held),)
+
+    def latent_grid(self, side: int = 20) -> np.ndarray:
+        if self.marginal != "normal":
+            raise ValueError(
+                "`marginal` must be 'normal' for a grid of its quantiles. "
+                f"Received: marginal={self.marginal!r}. Use `sample`."
+            )
+        return super().latent_grid(side)
 
     def terms(self, bound):
         terms = super().terms(bound)

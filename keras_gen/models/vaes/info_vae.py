@@ -33,6 +33,14 @@ from keras_gen.models.vaes.vae import VAE
 from keras_gen.networks.mlp import mlp_encoder
 
 KERNELS = ("gaussian", "inverse_multiquadric")
+# Where the discrepancy is at most 2, a discriminator's loss is not.
+WEIGHTS = {"mmd": 1000.0, "adversarial": 1.0}
+
+
+@keras.saving.register_keras_serializable(package="keras_gen")
+def leaky_relu(x):
+    """The official code's leaky ReLU, of slope 0.1."""
+    return keras.activations.leaky_relu(x, negative_slope=0.1)
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
@@ -43,15 +51,16 @@ class InfoVAE(VAE):
         alpha: Float, at most 1. The weight of the mutual information.
         lambda_: Float, at least `1 - alpha`. The weight of the divergence of
             the aggregated posterior from the prior. It is held against a
-            log-likelihood that is summed over an example.
+            log-likelihood that is summed over an example. Defaults to 1000
+            for `"mmd"`, to 1 for `"adversarial"`.
         divergence: String. `"mmd"`, the squared maximum mean discrepancy, or
             `"adversarial"`, by a discriminator of codes and draws from the
             prior, which the encoder deceives (the Jensen-Shannon divergence).
         kernel: String. The kernel of `"mmd"`: `"gaussian"` or
             `"inverse_multiquadric"`, the mean over seven scales.
         bandwidth: Float. That of `"gaussian"`. Defaults to the official
-            code's `latent_dim / sqrt(2)`; `sqrt(latent_dim)` is as wide as
-            the distance of two draws from the prior.
+            code's `latent_dim / sqrt(2)`; two draws from the prior are
+            `sqrt(2 latent_dim)` apart.
         unbiased: Boolean. Whether the estimate of `"mmd"` is the U-statistic,
             or that of the official code, the V-statistic.
         discriminator_units: Tuple of integers. The units of the
@@ -82,13 +91,13 @@ class InfoVAE(VAE):
         "small": dict(latent_dim=10, hidden_units=256, filters=(32, 64)),
         "smoke": dict(latent_dim=10, hidden_units=32, filters=(4, 8)),
     }
-    conv_activation = partial(keras.activations.leaky_relu, negative_slope=0.1)
+    conv_activation = staticmethod(leaky_relu)
 
     def __init__(
         self,
         *args,
         alpha: float = 1.0,
-        lambda_: float = 1000.0,
+        lambda_: float | None = None,
         divergence: str = "mmd",
         kernel: str = "gaussian",
         bandwidth: float | None = None,
@@ -100,13 +109,16 @@ class InfoVAE(VAE):
         super().__init__(*args, **kwargs)
         check_option("divergence", divergence, ("mmd", "adversarial"))
         check_option("kernel", kernel, KERNELS)
+        if lambda_ is None:
+            lambda_ = WEIGHTS[divergence]
         if alpha > 1.0 or alpha + lambda_ < 1.0:
             raise ValueError(
                 "`alpha` must be at most 1, and `lambda_` at least 1 - alpha: "
                 "no divergence has a weight below 0. Received: "
                 f"alpha={alpha}, lambda_={lambda_}."
             )
-        bandwidth = bandwidth or self.latent_dim / math.sqrt(2.0)
+        if bandwidth is None:
+            bandwidth = self.latent_dim / math.sqrt(2.0)
         check_positive(bandwidth=bandwidth)
         self.alpha = alpha
         self.lambda_ = lambda_

@@ -68,6 +68,7 @@ class MLVAE(VAE):
     - [Hosoya, 2019](https://arxiv.org/abs/1809.02383), for `"average"`
     """
 
+    fixed = {"estimator": "analytic"}
     defaults = dict(
         latent_dim=20,
         likelihood="gaussian_learned",
@@ -75,6 +76,7 @@ class MLVAE(VAE):
     )
     presets = {"paper": {}, "small": {}, "smoke": dict(hidden_units=64)}
     logged = ("reconstruction_loss", "content_kl", "style_kl", "elbo")
+    unsquashed = ("gaussian", "gaussian_learned")
 
     def __init__(
         self,
@@ -197,7 +199,13 @@ class MLVAE(VAE):
             )[0]
 
         mean, log_variance = self.run(step, x, batch_size=batch_size)
-        groups = self.as_array("groups", Groups(), groups).reshape(-1)
+        self.check_data(x, groups)
+        groups = np.asarray(groups).reshape(-1)
+        if len(groups) != len(mean):
+            raise ValueError(
+                "`groups` must name the group of each example. Received: "
+                f"{len(groups)} groups for {len(mean)} examples."
+            )
         _, index = np.unique(groups, return_inverse=True)
         weights = np.ones_like(mean, "float64")
         if self.accumulation == "product":

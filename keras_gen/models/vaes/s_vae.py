@@ -101,20 +101,26 @@ class SVAE(VAE):
 
     def codes_between(self, start, stop, steps):
         """On the great circles: spherical linear interpolation."""
-        cosine = np.sum(start * stop, axis=-1)[:, None, None]
-        angle = np.arccos(np.clip(cosine, -1.0, 1.0))
-        fraction = np.linspace(0.0, 1.0, steps)[:, None]
-        # Points in one direction, or opposite ones, have no one way.
-        sine = np.maximum(np.sin(angle), 1e-6)
-        codes = (
-            np.sin((1.0 - fraction) * angle) * start[:, None]
-            + np.sin(fraction * angle) * stop[:, None]
-        ) / sine
-        return on_sphere(np.where(angle > 1e-5, codes, start[:, None]))
+        start, stop = (np.asarray(x, "float64") for x in (start, stop))
+        # Where to go: towards the other code, or anywhere from its opposite.
+        axis = np.eye(self.latent_dim)[np.abs(start).argmin(axis=-1)]
+        anywhere, toward = (across(x, start) for x in (axis, stop))
+        length = np.linalg.norm(toward, axis=-1, keepdims=True)
+        toward = np.where(length > 1e-6, toward, anywhere)[:, None]
+        cosine = np.sum(start * stop, axis=-1, keepdims=True)
+        angle = np.arctan2(length, cosine)[:, None]
+        angle = angle * np.linspace(0.0, 1.0, steps)[:, None]
+        codes = np.cos(angle) * start[:, None]
+        return on_sphere(codes + np.sin(angle) * on_sphere(toward))
 
     def with_latent(self, codes, dim, values):
         """On the sphere: the other latents make up for it, in proportion."""
-        codes = np.array(codes)
+        codes, values = np.array(codes), np.asarray(values)
+        if np.abs(values).max() > 1.0:
+            raise ValueError(
+                "`values` must be from -1 to 1, on a sphere. Received: values "
+                f"from {values.min():g} to {values.max():g}."
+            )
         codes[:, dim] = 0.0
         codes[:, dim - 1] += 1e-6  # Some direction, if there is no other.
         radius = np.sqrt(np.maximum(1.0 - np.square(values), 0.0))
@@ -145,6 +151,11 @@ class SVAE(VAE):
         around = [radius * np.cos(angle), radius * np.sin(angle)]
         codes = np.stack([height, *around], axis=-1)
         return self.decode_rows(codes.astype("float32"))
+
+
+def across(x: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """The part of vectors that is perpendicular to a direction of each."""
+    return x - np.sum(x * direction, axis=-1, keepdims=True) * direction
 
 
 def on_sphere(x: np.ndarray) -> np.ndarray:

@@ -85,6 +85,8 @@ class VAE(VariationalModel):
         "small": {"kernel_initializer": "glorot_uniform"},
         "smoke": dict(hidden_units=100, kernel_initializer="glorot_uniform"),
     }
+    # The likelihoods of which the decoder's output is the mean.
+    unsquashed: typing.ClassVar[tuple[str, ...]] = ("gaussian",)
     # Of the hidden layers of a convolutional encoder.
     conv_activation: typing.ClassVar[Callable | str] = "relu"
 
@@ -152,7 +154,7 @@ class VAE(VariationalModel):
             return keras.Model(network.input, outputs, name=network.name)
 
         outputs = [shape, shape] if likelihood in LIKELIHOODS[2:] else [shape]
-        logits = int(likelihood != "gaussian")
+        logits = int(likelihood not in self.unsquashed)
         self.decoder = self.network_of(
             "decoder", decoder, new, [code], outputs, logits
         )

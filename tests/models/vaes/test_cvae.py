@@ -34,6 +34,12 @@ CONTRACT = {
             ({"hybrid_weight": 1.5}, ("hybrid_weight=1.5", "from 0 to 1")),
             ({"likelihood": "cat"}, ("'cat'", "'gaussian'")),
             ({"output_mask": np.ones((4, 3))}, (str(Y), "(4, 3)")),
+            ({"output_mask": 255 * np.ones(Y)}, ("zeros and ones", "255")),
+            ({"num_classes": 0}, ("num_classes=0", "above 0")),
+            (
+                {"hybrid_weight": 0.0, "recognition_net": keras.Sequential()},
+                ("recognition_net", "hybrid_weight=0.0"),
+            ),
         ),
     ),
     "cvae-classes": Case(
@@ -287,8 +293,13 @@ def test_a_network_of_the_prior_alone_has_no_importance_weights():
     assert default.shape == (6,)
     with pytest.raises(ValueError, match="'monte_carlo' with `hybrid_weight=0"):
         model.conditional_log_likelihood(x, y, method="importance")
-    with pytest.raises(ValueError, match=r"`y` of CVAE.*\(6, 3\)"):
-        model.conditional_log_likelihood(x, y[:, :3, 0, 0])
+    for wrong, words in (
+        (y[:, :3, 0, 0], r"`y` of CVAE.*\(6, 3\)"),
+        (255.0 * y, "values from 0 to 1"),
+        (y[:1], "6 inputs and 1 outputs"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.conditional_log_likelihood(x, wrong)
 
 
 # ---- Use --------------------------------------------------------------------
@@ -332,6 +343,17 @@ def test_classes_are_one_hot_vectors():
     found = model.predict(labels, verbose=0)
     np.testing.assert_allclose(found, expected, rtol=1e-4)
     assert model.sample(7).shape == (7, *Y)
+    column = model.predict(labels[:, None], verbose=0)
+    np.testing.assert_allclose(column, found, rtol=1e-5)
+    # Classes are no outputs, though there be as many of both.
+    masked = CVAE(
+        output_shape=(3,),
+        num_classes=3,
+        output_mask=np.array([1, 0, 1]),
+        latent_dim=2,
+        hidden_units=4,
+    )
+    assert np.all(masked.predict(np.arange(5) % 3, verbose=0)[:, 1] == 0.0)
 
 
 def test_the_first_guess_is_seen_by_the_prior_and_the_generation():

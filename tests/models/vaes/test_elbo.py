@@ -254,6 +254,18 @@ def test_a_target_is_reached():
     assert abs(rate - 3.0) < 0.5 < 3.0 - best.elbo(x)["kl_divergence"].mean()
 
 
+def test_a_grid_needs_the_quantiles_of_the_marginal():
+    assert tiny().latent_grid(2).shape == (2, 2, *SHAPE)
+    with pytest.raises(ValueError, match="marginal='mixture'"):
+        tiny(marginal="mixture").latent_grid(2)
+
+
+def test_what_a_mixture_holds_counts_among_the_draws():
+    assert tiny().decoded_shape == SHAPE
+    assert tiny(marginal="mixture").decoded_shape == (12,)
+    assert tiny(marginal="mixture", num_components=9).decoded_shape == (18,)
+
+
 def test_settings():
     model = RateDistortionVAE(num_components=2, filters=2, hidden_units=4)
     config = model.get_config()

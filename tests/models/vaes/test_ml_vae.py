@@ -14,6 +14,7 @@ from tests.models.vaes.disentangled_helpers import (
 )
 from tests.numerics import (
     array,
+    gradient,
     loss_and_gradients,
     randomize,
     tensor,
@@ -169,15 +170,24 @@ def test_groups_of_one_are_the_variational_autoencoder(monkeypatch):
     check_equal(found, loss(vae))
 
 
-def test_the_members_of_a_group_have_gradients_by_each_other(monkeypatch):
+def test_the_members_of_a_group_have_gradients_by_each_other():
+    """That of the content's mean by a member's is its share, `v_G / v_i`."""
     model, x = tiny(), data()
-    fixed_noise(monkeypatch)
-    q = model.posterior_of(Batch(tensor(x), tensor(GROUPS)))
-    content = array(q.mean)[:, 0]
-    assert content[0] == pytest.approx(content[2], rel=1e-5)
-    assert content[0] != pytest.approx(content[1], rel=1e-2)
-    style = array(q.mean)[:, 1]
-    np.testing.assert_allclose(style, posteriors(model, x)[0][:, 1], rtol=1e-5)
+    mean, variance = posteriors(model, x)
+    log_variance = tensor(np.log(variance))
+
+    def content(mean):
+        model.posterior = lambda x, training: Normal(mean, log_variance)
+        q = model.posterior_of(Batch(tensor(x), tensor(GROUPS)))
+        return q.mean[0, :1]
+
+    slopes = gradient(content, mean)
+    members = GROUPS == GROUPS[0]
+    shares = np.where(members, 1.0 / variance[:, 0], 0.0)
+    np.testing.assert_allclose(
+        slopes[:, 0], shares / shares.sum(), rtol=1e-3, atol=1e-6
+    )
+    np.testing.assert_allclose(slopes[:, 1], 0.0)
 
 
 def test_twice_the_evidence(monkeypatch):
@@ -215,6 +225,19 @@ def test_contents_are_accumulated_over_all_batches(accumulation):
     np.testing.assert_allclose(
         model.contents(x, np.arange(6)), mean[:, :1], rtol=1e-4
     )
+
+
+def test_groups_are_integers_one_for_each_example():
+    model, x = tiny(), data()
+    for groups, words in (
+        (np.arange(6) / 3.0, "dtype=float64"),
+        (np.arange(6) + 2**32, "values up to"),
+        (np.arange(5), "5 groups for 6 examples"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.contents(x, groups)
+    found = model.contents(x, GROUPS.astype("float64")[:, None])
+    np.testing.assert_allclose(found, model.contents(x, GROUPS))
 
 
 def test_swap():

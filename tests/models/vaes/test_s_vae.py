@@ -94,6 +94,23 @@ def test_by_monte_carlo_the_divergence_is_that_of_the_draws(monkeypatch):
     assert found == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.parametrize("estimator", ["analytic", "monte_carlo"])
+def test_the_bound_has_the_correction_of_the_gradient(monkeypatch, estimator):
+    """All that depends on the draws passes through it."""
+    model, x = tiny(5, estimator=estimator), data()
+    z = np.roll(parameters(model, x)[0], 1, axis=0)
+    fix_draws(monkeypatch, z)
+    plain = training_logs(model, x)
+    monkeypatch.setattr(VonMisesFisher, "corrected", lambda self, z, v: 2.0 * v)
+    doubled = training_logs(model, x)
+    for name, times in (
+        ("reconstruction_loss", 2.0),
+        ("kl_divergence", 1.0 if estimator == "analytic" else 2.0),
+    ):
+        expected = times * plain[name]
+        assert doubled[name] == pytest.approx(expected, rel=1e-5), name
+
+
 def test_kl_annealing():
     model = SVAE(SHAPE, hidden_units=4, warmup_epochs=4)
     weights = []
@@ -134,6 +151,11 @@ def test_paths_are_great_circles():
     )
     same = model.codes_between(ends[0], ends[0], 3)
     np.testing.assert_allclose(same, ends[0][:, None].repeat(3, 1), atol=1e-5)
+    opposite = model.codes_between(ends[0], -ends[0], 5)
+    np.testing.assert_allclose(opposite[:, -1], -ends[0], atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(opposite, axis=-1), 1.0, 1e-5)
+    middle = np.sum(opposite[:, 2] * ends[0], axis=-1)
+    np.testing.assert_allclose(middle, 0.0, atol=1e-5)
     assert model.interpolate(data(), data()[::-1], steps=4).shape == (
         6,
         4,
@@ -149,6 +171,8 @@ def test_traversals_stay_on_the_sphere():
     expected = [[-1, 0, 0], [0, 0, 1], [0.5, 0, 0.75**0.5], [0.5, 0, 0.75**0.5]]
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert model.traverse(data()[0]).shape == (3, 7, *SHAPE)
+    with pytest.raises(ValueError, match="values from -2 to 1.5"):
+        model.traverse(data()[0], values=[-2.0, 1.5])
 
 
 def test_the_grid_is_even_over_the_sphere(monkeypatch):

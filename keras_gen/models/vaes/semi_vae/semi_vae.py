@@ -19,8 +19,8 @@ Training minimizes their mean over all examples, and a classification loss,
 
     E[L or U] + alpha E_labeled[-log q(y|x)].
 
-M1+M2 models the codes of a `VAE` in place of `x`: fresh draws in training, the
-mean elsewhere. A structured posterior may also be `q(z|x) q(y|x, z)`: then
+M1+M2 models the codes of a `VAE` in place of `x`: fresh draws in the bound, the
+mean to classify. A structured posterior may also be `q(z|x) q(y|x, z)`: then
 `q(z|x, y)` is known up to a constant, and with draws `z_s ~ q(z|x)`
 
     L(x, y) = -sum_s w_s log(p(x, y, z_s) / q(y, z_s|x)) - log q(y|x),
@@ -35,7 +35,12 @@ from keras import ops
 
 from keras_gen.backend import replica_mean
 from keras_gen.backend.precision import at_least_float32
-from keras_gen.checks import as_units, check_not_negative, check_option
+from keras_gen.checks import (
+    as_units,
+    check_not_negative,
+    check_option,
+    check_positive,
+)
 from keras_gen.distributions import Bernoulli, Normal
 from keras_gen.engine import Batch, Labels
 from keras_gen.models.classification import Classifier
@@ -70,7 +75,8 @@ class SemiVAE(Classifier, VariationalModel):
         likelihood: String, `p(x|y, z)`: `"bernoulli"` for `x` in [0, 1], or
             `"gaussian_learned"`, whose variance the decoder computes too.
         features: A trained `keras_gen.VAE` (M1) or `None`. If given, its codes
-            are modeled, by `"gaussian_learned"`. It is frozen.
+            are modeled, by `"gaussian_learned"`, and bounds are those of codes.
+            It is frozen.
         feature_dims: Tuple of integers or `None`. The latents of `features`
             that are used, by default all. The official code uses those whose
             posterior mean has a standard deviation above 0.1, the active units
@@ -90,13 +96,15 @@ class SemiVAE(Classifier, VariationalModel):
     m1 = keras_gen.VAE(latent_dim=50, hidden_units=(500, 500))
     m1.compile(keras.optimizers.Adam(1e-3))
     m1.fit(images, batch_size=100, epochs=8)
+    used = keras_gen.metrics.active_units(m1.encode(images)).active
     model = keras_gen.SemiVAE(
-        features=m1,
-        feature_dims=np.flatnonzero(active_units(m1.encode(images)).active),
-        labeled_fraction=100 / 60_000,
+        features=m1, feature_dims=np.flatnonzero(used), labeled_fraction=0.01
     )
     model.compile()
-    model.fit(images, labels, batch_size=600, epochs=25)  # -1: no label
+    train = keras_gen.data.partly_labeled(
+        images, labels, 100, batch_size=600, labeled_fraction=0.01
+    )  # 100 labels, 6 examples with one in each batch.
+    model.fit(train.dataset, steps_per_epoch=100, epochs=25)
     classes = model.classify(test_images)
     sevens = model.sample(16, labels=7)
     ```
@@ -142,6 +150,7 @@ class SemiVAE(Classifier, VariationalModel):
         )
         check_option("factorization", factorization, FACTORIZATIONS)
         check_not_negative(alpha=alpha)
+        check_positive(num_classes=num_classes, latent_dim=latent_dim)
         if labeled_fraction is not None and not 0.0 < labeled_fraction <= 1.0:
             raise ValueError(
                 "`labeled_fraction` must be above 0 and at most 1. Received: "
@@ -163,8 +172,9 @@ class SemiVAE(Classifier, VariationalModel):
         if features is not None:
             features.trainable = False
             if feature_dims is None:
-                feature_dims = tuple(range(features.latent_dim))
+                feature_dims = range(features.latent_dim)
             feature_dims = tuple(int(dim) for dim in feature_dims)
+            check_features(self, features, feature_dims)
             x, binary = (len(feature_dims),), False
             self.value_range = features.value_range
         self.feature_dims = feature_dims
@@ -211,13 +221,13 @@ class SemiVAE(Classifier, VariationalModel):
 
     # ---- Distributions ------------------------------------------------------
 
-    def modeled(self, x, training=False):
-        """What is modeled of a batch: itself, or the codes of M1."""
+    def modeled(self, x, drawn=False):
+        """What is modeled of a batch: itself, or M1's codes, means or draws."""
         if self.features is None:
             return x
         q = self.features.posterior(x)
         z = q.mean
-        if training:
+        if drawn:
             z = q.sample(1, seed=self.feature_seed)[0]
         z = ops.take(z, ops.array(self.feature_dims), axis=-1)
         return ops.stop_gradient(z)
@@ -244,7 +254,7 @@ class SemiVAE(Classifier, VariationalModel):
 
     def bound(self, batch, num_samples=1, training=False):
         """The bound of a batch, of which labels are given, are -1 or `None`."""
-        x = self.modeled(batch.x, training)
+        x = self.modeled(batch.x, drawn=True)
         first = self.factorization == "class_first"
         new = self.class_first if first else self.latent_first
         return new(x, batch.y, num_samples, training)
@@ -301,7 +311,8 @@ class SemiVAE(Classifier, VariationalModel):
             "class_kl": ops.mean(bound.class_kl),
         }
         loss = self.classification_loss(bound.labels, bound.logits)
-        if self.labeled_fraction is not None:
+        # Held-out data have other fractions.
+        if self.labeled_fraction is not None and not self.is_evaluating:
             labeled = ops.cast(bound.labels >= 0, loss.dtype)
             fraction = replica_mean(ops.mean(labeled))
             loss = loss * fraction / self.labeled_fraction
@@ -334,7 +345,8 @@ class SemiVAE(Classifier, VariationalModel):
         modeled = self.modeled(x)
         if self.factorization == "latent_first":
             return self.posterior_given(modeled, training)
-        classes = self._one_hot(self.inferred_step(x))
+        logits = self.class_logits(modeled)
+        classes = self._one_hot(ops.argmax(logits, axis=-1))
         return self.posterior_given([modeled, classes], training)
 
     def decode_step(self, z, labels):
@@ -354,6 +366,12 @@ class SemiVAE(Classifier, VariationalModel):
 
     # Without labels, the classes are those of the examples.
     def interpolate(self, a, b, *, steps: int = 10, labels=None) -> np.ndarray:
+        """Decodes what lies between the codes of pairs of examples.
+
+        Args:
+            labels: As in `EncoderDecoderModel.interpolate`. Defaults to the
+                most probable classes of `a`.
+        """
         labels = self.classify(a) if labels is None else labels
         return super().interpolate(a, b, steps=steps, labels=labels)
 
@@ -361,3 +379,19 @@ class SemiVAE(Classifier, VariationalModel):
         if labels is None:
             labels = self.classify(np.asarray(x)[None])[0]
         return super().traverse(x, dims, values, labels=labels)
+
+
+def check_features(model, features, dims):
+    """Raises unless M1 and its latents fit."""
+    if tuple(features.input_shape) != model.input_shape:
+        raise ValueError(
+            f"`input_shape` must be {features.input_shape}, as `features` has "
+            f"it. Received: input_shape={model.input_shape}."
+        )
+    if not dims or not 0 <= min(dims) <= max(dims) < features.latent_dim:
+        raise ValueError(
+            "`feature_dims` must be latents of `features`, from 0 to "
+            f"{features.latent_dim - 1}, and one at least. Received: "
+            f"feature_dims={dims}. Train `features` for longer, if none is "
+            "active."
+        )
