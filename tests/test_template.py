@@ -92,7 +92,7 @@ def test_it_is_saved_and_goes_on(case, tmp_path):
 def test_it_samples(case):
     model = case.build()
     test_sampling.test_sample_is_an_array_of_finite_examples(case, model)
-    test_sampling.test_samples_do_not_depend_on_the_batch_size(model)
+    test_sampling.test_samples_do_not_depend_on_the_batch_size(case, model)
     test_sampling.test_labels_are_for_conditional_models(case, Case.build)
 
 

@@ -23,7 +23,6 @@ from tests.numerics import (
 
 CONTRACT = {
     "ml_vae": Case(
-        logits=("decoder",),
         input_shape=SHAPE,
         latent_dim=5,
         content_dim=2,
