@@ -285,6 +285,21 @@ def test_the_correction_is_the_slope_of_the_log_odds():
         np.testing.assert_allclose(found[:, 0], expected, 1e-6)
 
 
+def test_the_correction_changes_no_value():
+    q = of([2.0, 5.0], 4)
+    z, value = q.sample(3, seed=0), tensor(np.arange(6.0).reshape(3, 2))
+    np.testing.assert_array_equal(array(q.corrected(z, value)), array(value))
+
+
+@pytest.mark.parametrize("u", [0.1, 0.5, 0.9])
+def test_the_inverse_in_three_dimensions(u):
+    """Of the distribution function `(exp(k w) - exp(-k)) / (2 sinh k)`."""
+    k = np.array([0.01, 0.5, 2.0, 30.0])
+    w = 1.0 - array(of(k, 3).invert(tensor(np.full((1, 4, 1), u))))[0, :, 0]
+    found = (np.exp(k * w) - np.exp(-k)) / (2.0 * np.sinh(k))
+    np.testing.assert_allclose(found, u, rtol=2e-3)
+
+
 def test_one_example_has_no_others_to_be_held_against():
     q = of([2.0], 5)
 
