@@ -62,6 +62,16 @@ def main(name, options, presets, optimizer=None, report=None):
     run.finish(model, metrics)
 
 
+def posterior_parameters(model, x):
+    """The means and the log-variances of the codes of examples."""
+
+    def step(x):
+        q = model.posterior(x)
+        return q.mean, q.log_variance
+
+    return model.run(step, x)
+
+
 def binary_images(images):
     """Images that are binarized once, by their brightness."""
     uniform = np.random.default_rng(0).uniform(size=images.shape)

@@ -40,11 +40,9 @@ class Options(_variational.Options):
 def surgery(model, test):
     """What the rate of test images is made of."""
 
-    def posterior(x):
-        q = model.posterior(x)
-        return q.mean, q.log_variance
-
-    parts = metrics.elbo_decomposition(*model.run(posterior, test))
+    parts = metrics.elbo_decomposition(
+        *_variational.posterior_parameters(model, test)
+    )
     active = metrics.active_units(model.encode(test))
     rate = model.elbo(test)["kl_divergence"].mean()
     report = {

@@ -22,23 +22,26 @@ PRESETS = {
 }
 
 
-def report(run, model, test):
-    def posterior(x):
-        q = model.posterior(x)
-        return q.mean, q.log_variance
-
-    mean, log_variance = model.run(posterior, test)
+def code_figures(model, x):
+    """What is said of the codes of images: of draws and of posteriors."""
+    mean, log_variance = _variational.posterior_parameters(model, x)
     noise = np.random.default_rng(0).standard_normal((2, *mean.shape))
     codes = mean + np.exp(0.5 * log_variance) * noise[0]
     parts = metrics.elbo_decomposition(mean, log_variance)
     return {
         "maximum_mean_discrepancy": metrics.maximum_mean_discrepancy(
-            codes[:2000], noise[1, :2000]
+            codes[:5000], noise[1, :5000]
         ),
-        "code_standard_deviation": codes.std(axis=0).tolist(),
+        "largest_mean": np.abs(codes.mean(axis=0)).max(),
+        "smallest_deviation": codes.std(axis=0).min(),
+        "largest_deviation": codes.std(axis=0).max(),
         "mutual_information": parts.mutual_information,
         "total_correlation": parts.total_correlation,
     }
+
+
+def report(run, model, test):
+    return code_figures(model, test)
 
 
 def main(options):

@@ -7,6 +7,7 @@ import _claim  # noqa: F401  The recipes become importable.
 import keras
 import numpy as np
 
+import _variational
 from keras_gen import data
 
 
@@ -29,21 +30,24 @@ def loaded(arguments, split):
     return data.load(arguments.dataset, split, data_dir=arguments.data_dir)
 
 
-def test_images(arguments, binary=True, limit=10_000):
-    """Test images, each binarized once, and their labels."""
+def images(arguments, split, limit=None):
+    """The images of a split and their labels, in their order."""
+    examples = loaded(arguments, split)
     batches = data.pipeline(
-        loaded(arguments, "test").take(limit),
+        examples.take(limit) if limit else examples,
         100,
         features=("image", "label"),
         shuffle=False,
         repeat=False,
     ).dataset
     parts = zip(*batches.as_numpy_iterator(), strict=True)
-    x, y = (np.concatenate(part) for part in parts)
-    if binary:
-        uniform = np.random.default_rng(0).uniform(size=x.shape)
-        x = (uniform < x).astype("float32")
-    return x, y
+    return [np.concatenate(part) for part in parts]
+
+
+def test_images(arguments, binary=True, limit=10_000):
+    """Test images, each binarized once, and their labels."""
+    x, y = images(arguments, "test", limit)
+    return (_variational.binary_images(x) if binary else x), y
 
 
 def fit(model, arguments, seed, batch_size, optimizer=None, change=None, **kw):

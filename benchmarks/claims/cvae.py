@@ -44,7 +44,12 @@ def main(arguments):
         for name, model in models.items():
             adam = keras.optimizers.Adam(1e-3)
             _seeds.fit(model, arguments, seed, 100, adam, condition)
-            log_p = model.conditional_log_likelihood(*few, num_samples=100)
+            inferred = model.recognition_net is not None
+            log_p = model.conditional_log_likelihood(
+                *few,
+                num_samples=100,
+                method="importance" if inferred else "monte_carlo",
+            )
             logs = model.evaluate(x, y, batch_size=500, verbose=0)
             table.add(
                 name,

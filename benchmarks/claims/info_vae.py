@@ -10,11 +10,10 @@ reconstructions.
 import _claim
 import _seeds
 import keras
-import numpy as np
 
 import keras_gen
-from keras_gen import metrics
 
+recipe = _claim.recipe("info_vae")
 NETWORKS = {
     "latent_dim": 10,
     "architecture": "mlp",
@@ -25,24 +24,9 @@ NETWORKS = {
 
 
 def figures(model, x):
-    """What is said of a model's codes of test images."""
-
-    def posterior(x):
-        q = model.posterior(x)
-        return q.mean, q.log_variance
-
-    mean, log_variance = model.run(posterior, x)
-    noise = np.random.default_rng(0).standard_normal((2, *mean.shape))
-    codes = mean + np.exp(0.5 * log_variance) * noise[0]
-    parts = metrics.elbo_decomposition(mean, log_variance)
+    """What the recipe says of a model's codes, and of what they keep."""
     return {
-        "maximum_mean_discrepancy": metrics.maximum_mean_discrepancy(
-            codes[:5000], noise[1, :5000]
-        ),
-        "largest_mean": np.abs(codes.mean(axis=0)).max(),
-        "smallest_deviation": codes.std(axis=0).min(),
-        "largest_deviation": codes.std(axis=0).max(),
-        "mutual_information": parts.mutual_information,
+        **recipe.code_figures(model, x),
         "squared_error": _claim.squared_error(x, model.reconstruct(x)),
         "negative_elbo": -model.elbo(x)["elbo"].mean(),
     }

@@ -15,19 +15,6 @@ import keras_gen
 from keras_gen import data, metrics
 
 
-def images(arguments, split):
-    """All images of a split and their labels."""
-    batches = data.pipeline(
-        _seeds.loaded(arguments, split),
-        100,
-        features=("image", "label"),
-        shuffle=False,
-        repeat=False,
-    ).dataset
-    parts = zip(*batches.as_numpy_iterator(), strict=True)
-    return [np.concatenate(part) for part in parts]
-
-
 def error(classes, labels):
     return 100.0 * float(np.mean(classes != labels))
 
@@ -49,8 +36,8 @@ def supervised_error(codes, labels, test_codes, test_labels, seed):
 
 def main(arguments):
     table = _seeds.Table()
-    x, y = images(arguments, "train")
-    test, test_labels = images(arguments, "test")
+    x, y = _seeds.images(arguments, "train")
+    test, test_labels = _seeds.images(arguments, "test")
     for seed in arguments.seeds:
         m1 = keras_gen.VAE(
             latent_dim=50,

@@ -64,7 +64,8 @@ class Building:
         inputs: list[tuple] | None = None,
         outputs: list[tuple] | None = None,
         logits: int = 0,
-    ) -> keras.layers.Layer:
+        used: bool = True,
+    ) -> keras.layers.Layer | None:
         """The user's network, or the model's own, built and checked.
 
         Args:
@@ -77,10 +78,23 @@ class Building:
             outputs: The same for the outputs.
             logits: Integer. How many of the outputs, the first ones, are
                 logits or scores, which have no activation.
+            used: Boolean. Whether the model's other arguments leave a use for
+                it.
 
         Returns:
-            The network. Assign it to an attribute.
+            The network, or `None` if it is not used. Assign it to an attribute.
+
+        Raises:
+            ValueError: If the user's network does not fit, or is not used.
         """
+        if not used:
+            if given is not None:
+                raise ValueError(
+                    f"`{name}` of {type(self).__name__} must be None where it "
+                    f"is not used. Received: a {type(given).__name__}. Leave "
+                    "it out, or change the arguments that it goes with."
+                )
+            return None
         if given is None:
             with self.building_scope():
                 network = build()

@@ -6,6 +6,7 @@ A model's `data_spec()` is a `Batch` of specifications: `x` of the examples,
 
 import typing
 
+import keras
 import numpy as np
 
 from keras_gen.engine.specs import Spec, as_numpy
@@ -134,6 +135,14 @@ def check_batch(
             spec.check_order(owner, name, leaf, batch_size, shuffle)
 
     map_batch(check, owner, spec, batch)
+    sizes = {
+        len(leaf) for leaf in keras.tree.flatten(batch) if leaf is not None
+    }
+    if len(sizes) > 1:
+        raise ValueError(
+            f"The data of {owner} must be as many of each kind. Received: "
+            f"{' and '.join(map(str, sorted(sizes)))} of them."
+        )
     if batch.y is None and getattr(spec.y, "optional", False):
         map_spec(check, spec.y, batch.x, "x")
 

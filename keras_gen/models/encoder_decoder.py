@@ -11,7 +11,25 @@ from keras_gen.losses.reconstruction import squared_error, sum_by_example
 from keras_gen.models.conditioning import ExampleModel, lines_between
 
 
-class EncoderDecoderModel(ExampleModel):
+class Decoding:
+    """Mixed into a model that decodes codes, perhaps under a condition.
+
+    A subclass sets `latent_dim`, and defines:
+        decode_step: `(z)` or `(z, condition)`, the decoded batch.
+    """
+
+    def decode(self, z, *, labels=None, batch_size: int = 256) -> np.ndarray:
+        """Decodes codes.
+
+        Args:
+            z: Array of shape `(n, latent_dim)`.
+        """
+        z = self.as_array("z", Vector(self.latent_dim, "latent_dim"), z)
+        given = [z, *self.conditions_of(labels, len(z))]
+        return self.run_batched(self.decode_step, *given, batch_size=batch_size)
+
+
+class EncoderDecoderModel(Decoding, ExampleModel):
     """A model with an encoder and a decoder of examples of one shape.
 
     A subclass sets what an `ExampleModel` does, and:
@@ -59,16 +77,6 @@ class EncoderDecoderModel(ExampleModel):
         """Encodes examples to codes `(n, latent_dim)`, without noise."""
         return self.run(self.encode_step, x, batch_size=batch_size)
 
-    def decode(self, z, *, labels=None, batch_size: int = 256) -> np.ndarray:
-        """Decodes codes.
-
-        Args:
-            z: Array of shape `(n, latent_dim)`.
-        """
-        z = self.as_array("z", Vector(self.latent_dim, "latent_dim"), z)
-        given = [z, *self.conditions_of(labels, len(z))]
-        return self.run_batched(self.decode_step, *given, batch_size=batch_size)
-
     def reconstruct(
         self, x, *, labels=None, batch_size: int = 256
     ) -> np.ndarray:
@@ -113,11 +121,13 @@ class EncoderDecoderModel(ExampleModel):
             b: Array of `n` examples.
             steps: Integer. The points of each line, both ends included.
             labels: Array of the classes of the `n` lines, or one for all.
-                Defaults to the classes in turn.
+                Defaults to those of `a`, if the model infers them, or else to
+                the classes in turn.
 
         Returns:
             Array of shape `(n, steps, ...)`.
         """
+        labels = self.inferred_labels(a) if labels is None else labels
         lines = self.codes_between(self.encode(a), self.encode(b), steps)
         return self.decode_rows(lines, *self.conditions_of(labels, len(lines)))
 
@@ -137,12 +147,19 @@ class EncoderDecoderModel(ExampleModel):
         """
         dims = range(self.latent_dim) if dims is None else dims
         values = np.linspace(*self.traversed, 7) if values is None else values
+        if labels is None:
+            inferred = self.inferred_labels(np.asarray(x)[None])
+            labels = None if inferred is None else inferred[0]
         conditions = self.known_conditions(labels, len(dims))
         code = self.encode(np.asarray(x)[None])
         codes = np.tile(code, (len(dims), len(values), 1))
         for row, dim in zip(codes, dims, strict=True):
             row[:] = self.with_latent(row, dim, values)
         return self.decode_rows(codes, *conditions)
+
+    def inferred_labels(self, x):
+        """The classes of examples, if the model infers them; or `None`."""
+        return None
 
     def codes_between(self, start, stop, steps: int) -> np.ndarray:
         """Codes `(n, steps, latent_dim)` on the ways between two of each."""

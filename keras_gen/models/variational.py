@@ -1,184 +1,17 @@
 """Base class of the variational models: ELBO, training, inference."""
 
-import dataclasses
-import functools
-import math
 import typing
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_gen.backend import replica_mean
 from keras_gen.backend.precision import at_least_float32
-from keras_gen.checks import check_option, check_positive
+from keras_gen.checks import check_positive
 from keras_gen.distributions import Distribution, IsotropicNormal, Normal
-from keras_gen.engine import Batch, GenerativeModel, Signature
+from keras_gen.engine import Batch, Signature
+from keras_gen.models.bounds import Bound, BoundModel
 from keras_gen.models.encoder_decoder import EncoderDecoderModel, PriorSampling
-
-# Of all examples and draws that are decoded at a time.
-MOST_COMPONENTS = 2**23
-
-
-@dataclasses.dataclass(frozen=True)
-class Bound:
-    """The variational bound of a batch, for several draws of `z`.
-
-    Attributes:
-        batch: `Batch`, the data.
-        z: Tensor of shape `(num_samples, batch, latent_dim)`, or a structure.
-        posterior, prior, likelihood: `q(z|x)`, `p(z)` and `p(x|z)`.
-        estimator: `"analytic"` for the KL divergence in closed form, where
-            there is one, or `"monte_carlo"` for `log q(z|x) - log p(z)`.
-    """
-
-    batch: Batch
-    z: typing.Any
-    posterior: Distribution
-    prior: Distribution
-    likelihood: Distribution
-    estimator: str = "analytic"
-
-    @functools.cached_property
-    def log_likelihood(self):
-        """`log p(x|z)`, of shape `(num_samples, batch)`."""
-        value = self.likelihood.log_prob(self.batch.x)
-        return self.posterior.corrected(self.z, value)
-
-    @functools.cached_property
-    def log_prior(self):
-        """`log p(z)`, of shape `(num_samples, batch)`."""
-        return self.prior.log_prob(self.z)
-
-    @functools.cached_property
-    def log_posterior(self):
-        """`log q(z|x)`, of shape `(num_samples, batch)`."""
-        return self.posterior.log_prob(self.z)
-
-    @functools.cached_property
-    def kl_divergence(self):
-        """`KL(q(z|x) || p(z))`, of shape `(batch,)`, or its estimate."""
-        analytic = self.estimator == "analytic"
-        kl = self.posterior.kl_divergence(self.prior) if analytic else None
-        if kl is not None:
-            return kl
-        value = ops.subtract(self.log_posterior, self.log_prior)
-        return self.posterior.corrected(self.z, value)
-
-    @functools.cached_property
-    def elbo(self):
-        """`log p(x|z) - KL`, of shape `(num_samples, batch)`."""
-        return self.log_likelihood - self.kl_divergence
-
-    @functools.cached_property
-    def log_weights(self):
-        """`log p(x|z) p(z) / q(z|x)`, of shape `(num_samples, batch)`."""
-        joint = ops.add(self.log_likelihood, self.log_prior)
-        return joint - self.log_posterior
-
-
-class BoundModel(GenerativeModel):
-    """A model that is trained by a variational bound.
-
-    The loss is the weighted sum of `terms`, by default the negative ELBO. All
-    quantities are in nats, summed over an example, averaged over the batch.
-
-    Args:
-        num_samples: Integer. Draws of `z` for each example in training.
-        estimator: String. `"analytic"` for the KL divergence in closed form,
-            or `"monte_carlo"`.
-
-    A subclass defines:
-        bound: `(batch, num_samples, training)`, the `Bound` of a batch.
-        terms: `(bound)`, the terms of the loss, by default the negative ELBO's.
-        term_weights: The weights of those that do not have 1.
-    """
-
-    logged = ("reconstruction_loss", "kl_divergence", "elbo")
-
-    def __init__(
-        self, num_samples: int = 1, estimator: str = "analytic", **kwargs
-    ):
-        check_option("estimator", estimator, ("analytic", "monte_carlo"))
-        check_positive(num_samples=num_samples)
-        super().__init__(**kwargs)
-        self.num_samples = num_samples
-        self.estimator = estimator
-        self.posterior_seed = self.seed_generator("posterior")
-        self.prior_seed = self.seed_generator("prior")
-
-    def draw_codes(self, posterior, batch: Batch, num_samples: int):
-        """Draws from the posterior of a batch, `(num_samples, batch, ...)`."""
-        return posterior.sample(num_samples, seed=self.posterior_seed)
-
-    def terms(self, bound: Bound) -> dict:
-        """The terms of the loss, scalars, before they are weighted."""
-        return {
-            "reconstruction_loss": -ops.mean(bound.log_likelihood),
-            "kl_divergence": ops.mean(bound.kl_divergence),
-        }
-
-    def term_weights(self) -> dict:
-        """The weights of terms, by their names, where they are not 1."""
-        return {}
-
-    def model_loss(self, batch, training):
-        return self.bound_loss(self.bound(batch, self.num_samples, training))
-
-    def bound_loss(self, bound):
-        """The weighted sum of `terms`, which are logged."""
-        terms, weights = self.terms(bound), self.term_weights()
-        self.log(**terms, elbo=self.elbo_of(bound, terms))
-        return sum(
-            ops.multiply(weights[name], term) if name in weights else term
-            for name, term in terms.items()
-        )
-
-    def elbo_of(self, bound, terms):
-        """The mean ELBO of a batch, which is logged."""
-        return ops.mean(bound.elbo)
-
-    def log_mean_weight(
-        self,
-        log_weights,
-        *data,
-        num_samples: int,
-        chunk_size: int | None,
-        batch_size: int,
-        shape: tuple[int, ...],
-        **options,
-    ) -> np.ndarray:
-        """The logarithm of the mean of weights of draws, of each example.
-
-        Args:
-            log_weights: Function of a batch of the data and the number of
-                draws, to a tensor of shape `(draws, batch)`.
-            *data: Arrays.
-            num_samples: Integer. The number of draws.
-            chunk_size: Integer. How many are held at a time; by default, so
-                many that what is decoded of a batch has about eight million
-                components.
-            shape: Tuple. The shape of what is decoded of an example.
-            **options: Those of `run`.
-
-        Returns:
-            float64 array of shape `(n,)`.
-        """
-        if chunk_size is None:
-            components = batch_size * math.prod(shape)
-            chunk_size = max(1, MOST_COMPONENTS // components)
-        check_positive(num_samples=num_samples, chunk_size=chunk_size)
-        starts = range(0, num_samples, chunk_size)
-        chunks = [min(chunk_size, num_samples - start) for start in starts]
-
-        def step(*batch):
-            weights = (log_weights(*batch, draws) for draws in chunks)
-            totals = [ops.logsumexp(part, axis=0) for part in weights]
-            return ops.stack(totals, axis=-1)
-
-        totals = self.run(step, *data, batch_size=batch_size, **options)
-        total = np.logaddexp.reduce(totals.astype("float64"), axis=-1)
-        return total - np.log(num_samples)
 
 
 class VariationalModel(BoundModel, PriorSampling, EncoderDecoderModel):
@@ -320,18 +153,6 @@ class VariationalModel(BoundModel, PriorSampling, EncoderDecoderModel):
         x, names = {"x": self.examples_spec()}, self.posterior_parameters
         posterior = Signature(parameters, x, names)
         return {**super().signatures(), "posterior": posterior}
-
-
-def distance(mean, target):
-    """The distance of the mean over all workers from a target.
-
-    Args:
-        mean: Scalar, the mean over a worker's own examples.
-        target: Scalar.
-    """
-    gap = ops.subtract(mean, target)
-    # The mean is within the absolute value.
-    return ops.sign(replica_mean(gap)) * gap
 
 
 def outputs_of(network, z, shape, training=False) -> list:

@@ -34,6 +34,8 @@ def heads_of(h, heads: dict[str, int], activation=None, initializer=None, **kw):
 
 def joined(shapes: tuple[int, ...] | list[tuple[int, ...]]):
     """Inputs of one shape or of several, and all of them as one vector."""
+    if isinstance(shapes, list) and len(shapes) == 1:
+        (shapes,) = shapes
     if isinstance(shapes, list):
         inputs = [keras.Input(shape) for shape in shapes]
         parts = [layers.Flatten()(x) for x in inputs]

@@ -12,6 +12,7 @@ from keras_gen.distributions import (
 )
 from keras_gen.distributions.von_mises_fisher import (
     bessel,
+    centered,
     log_area,
 )
 from tests.numerics import (
@@ -278,7 +279,25 @@ def test_the_correction_is_the_slope_of_the_log_odds():
             return q.corrected(zs, tensor(value.reshape(1, 7)))
 
         found = gradient(corrected, np.full((7, 1), k))
-        np.testing.assert_allclose(found[:, 0], value[:, 0] * expected, 1e-6)
+        # Less the mean of the other six.
+        others = (value.sum() - value[:, 0]) / 6.0
+        expected = (value[:, 0] - others) * expected
+        np.testing.assert_allclose(found[:, 0], expected, 1e-6)
+
+
+def test_one_example_has_no_others_to_be_held_against():
+    def corrected(k):
+        q = VonMisesFisher(tensor(np.eye(5)[:1]), k)
+        z = q.sample(3, seed=keras.random.SeedGenerator(0))
+        value = tensor(np.array([[1.0], [2.0], [-3.0]]))
+        return q.corrected(ops.stop_gradient(z), value)
+
+    slopes = gradient(corrected, np.array([[2.0]]))
+    assert np.all(np.isfinite(slopes)) and np.any(slopes != 0.0)
+    one, two = (
+        array(centered(tensor(np.array([x])))) for x in ([4.0], [4.0, 1.0])
+    )
+    assert one.tolist() == [[4.0]] and two.tolist() == [[3.0, -3.0]]
 
 
 def test_the_correction_changes_no_value():

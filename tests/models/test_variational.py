@@ -1,7 +1,9 @@
 """The bound of variational models, with parts in place of the defaults."""
 
+import concurrent.futures
 import dataclasses
 import inspect
+import threading
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from keras_gen.distributions import (
     normal,
 )
 from keras_gen.engine import Batch
+from keras_gen.models.bounds import lazy
 from keras_gen.models.variational import VariationalModel
 from tests.numerics import (
     array,
@@ -114,6 +117,26 @@ def test_a_bound_is_of_one_draw_and_stays_as_it_is():
     assert tuple(bound.z.shape) == (1, 5, 2)
     with pytest.raises(dataclasses.FrozenInstanceError):
         bound.z = None
+
+
+def test_parts_that_are_computed_at_a_time_do_not_wait_for_each_other():
+    """As replicas do, each of which needs the mean over all of them."""
+    together = threading.Barrier(2, timeout=10)
+
+    class Part:
+        asked = 0
+
+        @lazy
+        def value(self):
+            self.asked += 1
+            return together.wait()
+
+    parts = Part(), Part()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        values = list(pool.map(lambda part: part.value, parts))
+    assert sorted(values) == [0, 1]
+    assert [part.value for part in parts] == values
+    assert [part.asked for part in parts] == [1, 1]
 
 
 def test_a_divergence_without_a_closed_form_is_estimated(draws):

@@ -18,7 +18,6 @@ import keras
 
 from keras_gen.checks import check_not_negative, check_option
 from keras_gen.models.vaes.disentangled import DisentangledVAE
-from keras_gen.models.variational import distance
 from keras_gen.schedules import Schedule, check_scheduled
 
 CAPACITY = Schedule(0.0, 25.0, over=100_000, unit="steps")
@@ -84,12 +83,11 @@ class BetaVAE(DisentangledVAE):
 
     def terms(self, bound):
         terms = super().terms(bound)
-        if self.objective == "B":
-            kl = terms.pop("kl_divergence")
-            self.log(kl_divergence=kl)
-            capacity = self.scheduled(self.capacity)
-            terms["capacity_gap"] = distance(kl, capacity)
-        return terms
+        if self.objective == "H":
+            return terms
+        return self.held_to(
+            self.scheduled(self.capacity), "capacity_gap", terms
+        )
 
     def term_weights(self):
         beta = self.scheduled(self.beta)

@@ -32,18 +32,20 @@ from keras_gen.checks import (
 )
 from keras_gen.distributions import Bernoulli, Masked, Normal
 from keras_gen.engine import Batch, Examples, Labels, Signature, Vector
+from keras_gen.models.bounds import Bound, BoundModel
 from keras_gen.models.conditioning import ExampleModel
-from keras_gen.models.variational import Bound, BoundModel
+from keras_gen.models.encoder_decoder import Decoding, PriorSampling
 from keras_gen.networks.mlp import mlp_decoder, mlp_encoder
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
-class CVAE(BoundModel, ExampleModel):
+class CVAE(BoundModel, PriorSampling, Decoding, ExampleModel):
     """Conditional variational autoencoder.
 
     It is trained by `fit(x, y)`, where `y` is the output for the input `x`, its
     condition. `model.predict(x)` returns the mean output for the mean of the
-    prior, `model.sample(64, labels=x[0])` as many outputs for one input.
+    prior, `model.sample(64, labels=x[0])` as many outputs for one input: what
+    other models call labels are inputs here.
 
     Args:
         condition_shape: Tuple. The shape of an input.
@@ -147,46 +149,40 @@ class CVAE(BoundModel, ExampleModel):
                 f"as `output_shape` sets. Received: shape={self.mask.shape}, "
                 f"values from {self.mask.min():g} to {self.mask.max():g}."
             )
-        for name, net, used in (
-            ("recognition_net", recognition_net, hybrid_weight > 0.0),
-            ("prior_net", prior_net, conditional_prior),
-        ):
-            if net is not None and not used:
-                raise ValueError(
-                    f"`{name}` must be None where it is not used. Received: "
-                    f"{name}, hybrid_weight={hybrid_weight}, "
-                    f"conditional_prior={conditional_prior}."
-                )
-
-        units = as_units("hidden_units", hidden_units)
-        code, heads = (
-            (latent_dim,),
-            dict(mean=latent_dim, log_variance=latent_dim),
-        )
         self.baseline_net, seen = None, x
         if baseline_net is not None:
+            baseline_net.trainable = False
             self.baseline_net = self.network_of(
                 "baseline_net", baseline_net, None, [x], [output]
             )
-            baseline_net.trainable = False
             seen = (math.prod(x) + math.prod(output),)
-        self.recognition_net = self.prior_net = None
-        if hybrid_weight > 0.0:
-            name = "recognition_net"
-            new = partial(mlp_encoder, [x, output], units, heads, name=name)
-            self.recognition_net = self.network_of(
-                name, recognition_net, new, [x, output], [code, code]
-            )
-        if conditional_prior:
-            new = partial(mlp_encoder, seen, units, heads, name="prior_net")
-            self.prior_net = self.network_of(
-                "prior_net", prior_net, new, [seen], [code, code]
-            )
+        units, code = as_units("hidden_units", hidden_units), (latent_dim,)
+        heads = {"mean": latent_dim, "log_variance": latent_dim}
+        name, inputs = "recognition_net", [x, output]
+        self.recognition_net = self.network_of(
+            name,
+            recognition_net,
+            partial(mlp_encoder, inputs, units, heads, name=name),
+            inputs,
+            [code, code],
+            used=hybrid_weight > 0.0,
+        )
+        self.prior_net = self.network_of(
+            "prior_net",
+            prior_net,
+            partial(mlp_encoder, seen, units, heads, name="prior_net"),
+            [seen],
+            [code, code],
+            used=conditional_prior,
+        )
         name, inputs = "generation_net", [seen, code]
-        new = partial(mlp_decoder, output, units[::-1], inputs, name=name)
-        logits = int(likelihood == "bernoulli")
         self.generation_net = self.network_of(
-            name, generation_net, new, inputs, [output], logits
+            name,
+            generation_net,
+            partial(mlp_decoder, output, units[::-1], inputs, name=name),
+            inputs,
+            [output],
+            logits=int(likelihood == "bernoulli"),
         )
         networks = ("recognition_net", "prior_net", "generation_net")
         used = [name for name in networks if getattr(self, name) is not None]
@@ -280,8 +276,8 @@ class CVAE(BoundModel, ExampleModel):
 
     # ---- Inference ----------------------------------------------------------
 
-    def output_step(self, x, z):
-        """Mean outputs for inputs and codes, one of each."""
+    def decode_step(self, z, x):
+        """Mean outputs for codes and inputs, one of each."""
         outputs = self.generation(x, z[None]).mean[0]
         mask, rest = ops.cast(self.mask, outputs.dtype), 0.0
         if self.condition.shape == self.output_shape:
@@ -290,40 +286,23 @@ class CVAE(BoundModel, ExampleModel):
 
     def prediction_step(self, x):
         """Mean outputs for the means of the prior."""
-        return self.output_step(x, self.prior_of(x).mean)
+        return self.decode_step(self.prior_of(x).mean, x)
 
     def call(self, inputs, training=False):
         """Predicts outputs from the means of the prior."""
         return self.prediction_step(inputs)
 
-    def sample(
-        self,
-        num_samples: int,
-        *,
-        labels=None,
-        seed: int | None = None,
-        batch_size: int = 256,
-    ) -> np.ndarray:
-        """Samples outputs: mean outputs for draws from the prior.
-
-        Args:
-            num_samples: Integer. How many samples.
-            labels: Array of `num_samples` inputs, or one for all. Defaults to
-                the classes in turn, if inputs are classes.
-
-        Returns:
-            Array of `num_samples` outputs.
-        """
-        check_count(1, num_samples=num_samples)
-        (x,) = self.conditions_of(labels, num_samples)
-        shape = (num_samples, self.latent_dim)
-        eps = noise.normal(shape, self.prior_seed if seed is None else seed)
+    def sample_latents(self, num_samples, labels=None, seed=None):
+        """Draws from the prior of each input, and the inputs."""
 
         def step(x, eps):
-            return self.output_step(x, self.prior_of(x).reparameterize(eps))
+            return self.prior_of(x).reparameterize(eps)
 
-        eps = ops.convert_to_numpy(eps)
-        return self.run_batched(step, x, eps, batch_size=batch_size)
+        check_count(1, num_samples=num_samples)
+        (x,) = self.conditions_of(labels, num_samples)
+        seed = self.prior_seed if seed is None else seed
+        eps = noise.normal((num_samples, self.latent_dim), seed)
+        return self.run_batched(step, x, ops.convert_to_numpy(eps)), x
 
     def conditional_log_likelihood(
         self,
@@ -331,7 +310,7 @@ class CVAE(BoundModel, ExampleModel):
         y,
         *,
         num_samples: int = 100,
-        method: str | None = None,
+        method: str = "importance",
         chunk_size: int | None = None,
         batch_size: int = 100,
     ) -> np.ndarray:
@@ -343,29 +322,21 @@ class CVAE(BoundModel, ExampleModel):
             num_samples: Integer. The draws `S` of `z`. For one draw, by
                 importance sampling, it is the ELBO.
             method: String. `"importance"` for `log (1/S) sum_s p(y|x, z_s)
-                p(z_s|x) / q(z_s|x, y)` with `z_s ~ q(z|x, y)`, the default
-                where there is a recognition network; `"monte_carlo"` for `log
-                (1/S) sum_s p(y|x, z_s)` with `z_s ~ p(z|x)`, which few draws
-                bias badly.
+                p(z_s|x) / q(z_s|x, y)` with `z_s ~ q(z|x, y)`; or
+                `"monte_carlo"` for `log (1/S) sum_s p(y|x, z_s)` with `z_s ~
+                p(z|x)`, which few draws bias badly, and which a GSNN needs.
             chunk_size: Integer. How many draws are held at a time.
 
         Returns:
             Array of shape `(n,)`.
         """
-        default = "monte_carlo" if self.hybrid_weight == 0.0 else "importance"
-        method = method or default
         check_option("method", method, ("importance", "monte_carlo"))
-        if method == "importance" and self.hybrid_weight == 0.0:
+        if method == "importance" and self.recognition_net is None:
             raise ValueError(
                 "`method` must be 'monte_carlo' with `hybrid_weight=0`: there "
                 "is no recognition network. Received: method='importance'."
             )
         self.check_data(x, y)
-        if len(x) != len(y):
-            raise ValueError(
-                "There must be one output for each input. Received: "
-                f"{len(x)} inputs and {len(y)} outputs."
-            )
         y = self.as_array("y", self.examples_spec(), y)
 
         def log_weights(x, y, draws):
@@ -384,16 +355,12 @@ class CVAE(BoundModel, ExampleModel):
         )
 
     def signatures(self):
-        labels = isinstance(self.condition, Labels)
-        x = {"labels" if labels else "x": self.condition}
+        x = self.condition_inputs()
         z = {"z": Vector(self.latent_dim, "latent_dim")}
         predict = Signature(self.prediction_step, x, ("y",))
-        decode = Signature(self.output_step, x | z, ("y",))
-        return {
-            "serving_default": predict,
-            "predict": predict,
-            "decode": decode,
-        }
+        decode = Signature(self.decode_step, z | x, ("y",))
+        named = {"predict": predict, "decode": decode}
+        return {"serving_default": predict, **named}
 
     def served_networks(self):
         networks = (self.prior_net, self.generation_net, self.baseline_net)

@@ -27,7 +27,6 @@ from keras_gen.checks import check_not_negative, check_option, check_positive
 from keras_gen.distributions import IsotropicNormal, Mixture, Normal
 from keras_gen.layers import MixtureParameters, PseudoInputs
 from keras_gen.models.vaes.vae import VAE
-from keras_gen.models.variational import distance
 from keras_gen.schedules import Schedule, check_scheduled
 
 MARGINALS = ("normal", "learned_normal", "mixture", "vampprior")
@@ -156,11 +155,9 @@ class RateDistortionVAE(VAE):
 
     def terms(self, bound):
         terms = super().terms(bound)
-        if self.target_rate is not None:
-            rate = terms.pop("kl_divergence")
-            self.log(kl_divergence=rate)
-            terms["rate_gap"] = distance(rate, self.target_rate)
-        return terms
+        if self.target_rate is None:
+            return terms
+        return self.held_to(self.target_rate, "rate_gap", terms)
 
     def term_weights(self):
         beta = self.scheduled(self.beta)

@@ -130,21 +130,19 @@ class InfoVAE(VAE):
                 inverse_multiquadric_kernel, dim=self.latent_dim
             )
         self.logged += (divergence,)
-        self.discriminator = None
-        if divergence == "mmd" and discriminator is not None:
-            raise ValueError(
-                "`discriminator` must be None with the divergence 'mmd', which "
-                "has none. Received: a discriminator. Pass "
-                "`divergence='adversarial'`."
-            )
-        if divergence == "adversarial":
-            units = as_units("discriminator_units", discriminator_units)
-            options = {"activation": "leaky_relu", "name": "discriminator"}
-            code = (self.latent_dim,)
-            new = partial(mlp_encoder, code, units, {"logit": 1}, **options)
-            self.discriminator = self.network_of(
-                "discriminator", discriminator, new, [code], [(1,)], logits=1
-            )
+        units = as_units("discriminator_units", discriminator_units)
+        options = {"activation": "leaky_relu", "name": "discriminator"}
+        code, is_game = (self.latent_dim,), divergence == "adversarial"
+        self.discriminator = self.network_of(
+            "discriminator",
+            discriminator,
+            partial(mlp_encoder, code, units, {"logit": 1}, **options),
+            [code],
+            [(1,)],
+            logits=1,
+            used=is_game,
+        )
+        if is_game:
             self.players = {**self.players, "discriminator": ["discriminator"]}
 
     def default_optimizer(self):

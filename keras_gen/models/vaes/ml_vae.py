@@ -114,8 +114,14 @@ class MLVAE(VAE):
         return Normal(mean, ops.tanh(log_variance), rank)
 
     def content_and_style(self, z):
-        """The content and the style of codes, or of parameters of each."""
+        """The content and the style of codes."""
         return z[..., : self.content_dim], z[..., self.content_dim :]
+
+    def part_posteriors(self, posterior: Normal) -> list[Normal]:
+        """The posteriors of the content and of the style."""
+        means = self.content_and_style(posterior.mean)
+        log_variances = self.content_and_style(posterior.log_variance)
+        return [Normal(m, v) for m, v in zip(means, log_variances, strict=True)]
 
     def accumulate(self, posterior: Normal, members) -> Normal:
         """The content's posterior of groups.
@@ -136,16 +142,15 @@ class MLVAE(VAE):
         q = self.posterior(batch.x, training)
         if batch.y is None:
             return q
-        means, log_variances = (
-            self.content_and_style(q.mean),
-            self.content_and_style(q.log_variance),
-        )
-        contents = Normal(gather(means[0]), gather(log_variances[0]))
+        content, style = self.part_posteriors(q)
+        contents = Normal(gather(content.mean), gather(content.log_variance))
         content = self.accumulate(contents, members_of(batch.y))
-        return Normal(
-            ops.concatenate([content.mean, means[1]], axis=-1),
-            ops.concatenate([content.log_variance, log_variances[1]], axis=-1),
+        parts = zip(
+            (content.mean, content.log_variance),
+            (style.mean, style.log_variance),
+            strict=True,
         )
+        return Normal(*(ops.concatenate(part, axis=-1) for part in parts))
 
     def draw_codes(self, posterior, batch, num_samples):
         if not self.shared_content_noise or batch.y is None:
@@ -159,18 +164,13 @@ class MLVAE(VAE):
         return posterior.reparameterize(ops.swapaxes(eps, 0, 1))
 
     def terms(self, bound):
-        q, divergences = bound.posterior, []
-        members = ops.cast(members_of(bound.batch.y), q.mean.dtype)
+        members = ops.cast(members_of(bound.batch.y), bound.z.dtype)
         sizes = ops.sum(members, axis=1)
         groups = replica_mean(ops.sum(1.0 / sizes))
-        for mean, log_variance in zip(
-            self.content_and_style(q.mean),
-            self.content_and_style(q.log_variance),
-            strict=True,
-        ):
-            prior = IsotropicNormal(mean.shape[-1])
-            divergences.append(Normal(mean, log_variance).kl_divergence(prior))
-        content_kl, style_kl = divergences
+        content_kl, style_kl = (
+            part.kl_divergence(IsotropicNormal(part.latent_dim))
+            for part in self.part_posteriors(bound.posterior)
+        )
         log_likelihood = ops.mean(bound.log_likelihood, axis=0)
         return {
             "reconstruction_loss": -ops.sum(log_likelihood) / groups,
@@ -193,19 +193,12 @@ class MLVAE(VAE):
         """
 
         def step(x):
-            q = self.posterior(x)
-            return self.content_and_style(q.mean)[0], self.content_and_style(
-                q.log_variance
-            )[0]
+            content, _ = self.part_posteriors(self.posterior(x))
+            return content.mean, content.log_variance
 
-        mean, log_variance = self.run(step, x, batch_size=batch_size)
         self.check_data(x, groups)
+        mean, log_variance = self.run(step, x, batch_size=batch_size)
         groups = np.asarray(groups).reshape(-1)
-        if len(groups) != len(mean):
-            raise ValueError(
-                "`groups` must name the group of each example. Received: "
-                f"{len(groups)} groups for {len(mean)} examples."
-            )
         _, index = np.unique(groups, return_inverse=True)
         weights = np.ones_like(mean, "float64")
         if self.accumulation == "product":

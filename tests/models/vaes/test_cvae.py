@@ -38,7 +38,7 @@ CONTRACT = {
             ({"num_classes": 0}, ("num_classes=0", "above 0")),
             (
                 {"hybrid_weight": 0.0, "recognition_net": keras.Sequential()},
-                ("recognition_net", "hybrid_weight=0.0"),
+                ("recognition_net", "not used"),
             ),
         ),
     ),
@@ -289,17 +289,19 @@ def test_estimates_of_a_linear_gaussian_model():
 
 def test_a_network_of_the_prior_alone_has_no_importance_weights():
     model, (x, y) = tiny(hybrid_weight=0.0), data()
-    default = model.conditional_log_likelihood(x, y, num_samples=3)
-    assert default.shape == (6,)
+    found = model.conditional_log_likelihood(
+        x, y, num_samples=3, method="monte_carlo"
+    )
+    assert found.shape == (6,)
     with pytest.raises(ValueError, match="'monte_carlo' with `hybrid_weight=0"):
-        model.conditional_log_likelihood(x, y, method="importance")
+        model.conditional_log_likelihood(x, y)
     for wrong, words in (
         (y[:, :3, 0, 0], r"`y` of CVAE.*\(6, 3\)"),
         (255.0 * y, "values from 0 to 1"),
-        (y[:1], "6 inputs and 1 outputs"),
+        (y[:1], "1 and 6 of them"),
     ):
         with pytest.raises(ValueError, match=words):
-            model.conditional_log_likelihood(x, wrong)
+            model.conditional_log_likelihood(x, wrong, method="monte_carlo")
 
 
 # ---- Use --------------------------------------------------------------------
@@ -327,6 +329,9 @@ def test_samples_are_for_draws_of_the_prior():
     again = model.sample(500, labels=x[1], seed=0)
     np.testing.assert_array_equal(samples, again)
     assert model.sample(6, labels=x).shape == (6, *Y)
+    codes = z[:1].repeat(3, 0).astype("float32")
+    decoded = model.decode(codes, labels=x[1])
+    np.testing.assert_allclose(decoded[2], expected[0], rtol=1e-4)
     with pytest.raises(ValueError, match="labels=None"):
         model.sample(3)
     with pytest.raises(ValueError, match="one for all, or 3"):

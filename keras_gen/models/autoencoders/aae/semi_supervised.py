@@ -257,11 +257,8 @@ class SemiSupervisedAAE(ClusterClassifier, AdversarialAutoencoder):
         ends = [self.run(self.joined_step, x) for x in (a, b)]
         return self.decode_rows(lines_between(*ends, steps))
 
-    # Without labels, the class is that of the example.
-    def traverse(self, x, dims=None, values=None, *, labels=None) -> np.ndarray:
-        if not self.summed and labels is None:
-            labels = self.assign(np.asarray(x)[None])[0]
-        return super().traverse(x, dims, values, labels=labels)
+    def inferred_labels(self, x):
+        return None if self.summed else self.assign(x)
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")

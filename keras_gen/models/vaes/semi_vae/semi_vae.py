@@ -30,7 +30,6 @@ mean to classify. A structured posterior may also be `q(z|x) q(y|x, z)`: then
 from functools import partial
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_gen.backend import replica_mean
@@ -43,10 +42,16 @@ from keras_gen.checks import (
 )
 from keras_gen.distributions import Bernoulli, Normal
 from keras_gen.engine import Batch, Labels
+from keras_gen.models.bounds import Bound
 from keras_gen.models.classification import Classifier
 from keras_gen.models.vaes.semi_vae.bounds import ClassFirst, LatentFirst
+from keras_gen.models.vaes.semi_vae.features import (
+    checked_dims,
+    codes_of,
+    decode,
+)
 from keras_gen.models.vaes.vae import VAE
-from keras_gen.models.variational import Bound, VariationalModel, outputs_of
+from keras_gen.models.variational import VariationalModel, outputs_of
 from keras_gen.networks.mlp import mlp_decoder, mlp_encoder
 
 FACTORIZATIONS = ("class_first", "latent_first")
@@ -163,36 +168,31 @@ class SemiVAE(Classifier, VariationalModel):
         self.alpha = alpha
         self.factorization = factorization
         self.labeled_fraction = labeled_fraction
-        if features is not None:
-            features = self.network_of("features", features, None)
-        self.features = features
+        self.features, self.feature_dims = features, feature_dims
         self.feature_seed = self.seed_generator("features")
-        self.value_range = (0.0, 1.0) if likelihood == "bernoulli" else None
         x, binary = self.input_shape, likelihood == "bernoulli"
+        self.value_range = (0.0, 1.0) if binary else None
         if features is not None:
             features.trainable = False
-            if feature_dims is None:
-                feature_dims = range(features.latent_dim)
-            feature_dims = tuple(int(dim) for dim in feature_dims)
-            check_features(self, features, feature_dims)
-            x, binary = (len(feature_dims),), False
+            self.features = self.network_of("features", features, None)
+            self.feature_dims = checked_dims(features, x, feature_dims)
             self.value_range = features.value_range
-        self.feature_dims = feature_dims
+            x, binary = (len(self.feature_dims),), False
         self.modeled_shape, self.binary = x, binary
 
         units, normal = as_units("hidden_units", hidden_units), None
         if initial_std is not None:
             normal = partial(keras.initializers.RandomNormal, 0.0, initial_std)
         options = {"activation": "softplus", "initializer": normal}
-        y, z = (num_classes,), (latent_dim,)
-        first = factorization == "class_first"
+        y, z, options["hidden_units"] = (num_classes,), (latent_dim,), units
         # What the classifier and the encoder are given.
-        of_class, of_latent = ([x], [x, y]) if first else ([x, z], [x])
+        of_class, of_latent = [x], [x, y]
+        if factorization == "latent_first":
+            of_class, of_latent = [x, z], [x]
         new = partial(
             mlp_encoder,
-            x if first else of_class,
-            units,
-            {"logits": num_classes},
+            of_class,
+            heads={"logits": num_classes},
             name="classifier",
             **options,
         )
@@ -200,14 +200,13 @@ class SemiVAE(Classifier, VariationalModel):
             "classifier", classifier, new, of_class, [y], logits=1
         )
         heads = {"mean": latent_dim, "log_variance": latent_dim}
-        new = partial(
-            mlp_encoder, of_latent if first else x, units, heads, **options
-        )
+        new = partial(mlp_encoder, of_latent, heads=heads, **options)
         self.encoder = self.network_of(
             "encoder", encoder, new, of_latent, [z, z]
         )
         size, count = num_classes + latent_dim, 1 if binary else 2
-        new = partial(mlp_decoder, x, units[::-1], size, heads=count, **options)
+        options["hidden_units"] = units[::-1]
+        new = partial(mlp_decoder, x, latent_dim=size, heads=count, **options)
         self.decoder = self.network_of(
             "decoder", decoder, new, [(size,)], [x] * count, int(binary)
         )
@@ -225,12 +224,8 @@ class SemiVAE(Classifier, VariationalModel):
         """What is modeled of a batch: itself, or M1's codes, means or draws."""
         if self.features is None:
             return x
-        q = self.features.posterior(x)
-        z = q.mean
-        if drawn:
-            z = q.sample(1, seed=self.feature_seed)[0]
-        z = ops.take(z, ops.array(self.feature_dims), axis=-1)
-        return ops.stop_gradient(z)
+        seed = self.feature_seed
+        return codes_of(self.features, self.feature_dims, x, drawn, seed)
 
     def _one_hot(self, labels):
         """One-hot vectors of classes."""
@@ -253,56 +248,40 @@ class SemiVAE(Classifier, VariationalModel):
         return Normal.learned(*outputs, len(shape))
 
     def bound(self, batch, num_samples=1, training=False):
-        """The bound of a batch, of which labels are given, are -1 or `None`."""
-        x = self.modeled(batch.x, drawn=True)
-        first = self.factorization == "class_first"
-        new = self.class_first if first else self.latent_first
-        return new(x, batch.y, num_samples, training)
-
-    def class_first(self, x, labels, num_samples, training):
-        """The bound for `q(y|x) q(z|x, y)`."""
-        logits = self.class_logits(x, training)
-        log_q = ops.log_softmax(logits, axis=-1)
-        q = ops.exp(log_q)
-        if labels is not None:
-            labeled = (labels >= 0)[:, None]
-            given = ops.cast(self._one_hot(ops.maximum(labels, 0)), q.dtype)
-            q = ops.where(labeled, given, q)
-            log_q = ops.where(labeled, ops.zeros_like(log_q), log_q)
-        # Each example with each class; examples first, as workers share them.
-        eye = ops.cast(ops.eye(self.num_classes), q.dtype)
-        classes = ops.tile(eye, (ops.shape(q)[0], 1))
-        x = ops.repeat(x, self.num_classes, axis=0)
-        posterior = self.posterior_given([x, classes], training)
-        z = posterior.sample(num_samples, seed=self.posterior_seed)
-        tiled = ops.broadcast_to(classes, (num_samples, *ops.shape(classes)))
-        joined = ops.concatenate([ops.cast(tiled, z.dtype), z], axis=-1)
-        likelihood = self.likelihood(joined, training)
-        inner = Bound(
-            Batch(x), z, posterior, self.prior, likelihood, self.estimator
-        )
-        return ClassFirst(inner, q, log_q, logits, labels)
-
-    def latent_first(self, x, labels, num_samples, training):
-        """The bound for `q(z|x) q(y|x, z)`."""
-        posterior = self.posterior_given(x, training)
-        z = posterior.sample(num_samples, seed=self.posterior_seed)
-        draws = ops.broadcast_to(x, (num_samples, *ops.shape(x)))
-        inputs = [ops.reshape(draws, (-1, *x.shape[1:]))]
-        inputs.append(ops.reshape(z, (-1, self.latent_dim)))
-        logits = self.class_logits(inputs, training)
-        shape = (*ops.shape(z)[:2], self.num_classes)
-        log_q = ops.log_softmax(ops.reshape(logits, shape), axis=-1)
-        # Each draw with each class.
-        eye = ops.cast(ops.eye(self.num_classes), z.dtype)
-        z_each = ops.broadcast_to(z[:, :, None, :], (*shape, self.latent_dim))
-        classes = ops.broadcast_to(eye, (*shape, self.num_classes))
+        """The bound of a batch; classes that are not given are summed out."""
+        x, k = self.modeled(batch.x, drawn=True), self.num_classes
+        n, size = ops.shape(x)[0], self.latent_dim
+        labels = batch.y
+        if labels is None:
+            labels = ops.full((n,), -1, "int32")
+        eye = self._one_hot(ops.arange(k))
+        class_first = self.factorization == "class_first"
+        if class_first:
+            log_q = ops.log_softmax(self.class_logits(x, training), axis=-1)
+            # Examples first, as workers share them.
+            each = ops.repeat(x, k, axis=0)
+            q = self.posterior_given([each, ops.tile(eye, (n, 1))], training)
+        else:
+            q = self.posterior_given(x, training)
+        z = q.sample(num_samples, seed=self.posterior_seed)
+        shape = (num_samples, n, k)
+        if class_first:
+            z_each = ops.reshape(z, (*shape, size))
+        else:
+            draws = ops.broadcast_to(x, (num_samples, *ops.shape(x)))
+            inputs = [
+                ops.reshape(draws, (-1, *self.modeled_shape)),
+                ops.reshape(z, (-1, size)),
+            ]
+            logits = ops.reshape(self.class_logits(inputs, training), shape)
+            log_q = ops.log_softmax(logits, axis=-1)
+            z_each = ops.broadcast_to(z[:, :, None, :], (*shape, size))
+        classes = ops.broadcast_to(ops.cast(eye, z.dtype), (*shape, k))
         joined = ops.concatenate([classes, z_each], axis=-1)
         log_p = self.likelihood(joined, training).log_prob(x[:, None])
-        latents = Bound(
-            Batch(x), z, posterior, self.prior, None, self.estimator
-        )
-        return LatentFirst(latents, log_p, log_q, labels)
+        latents = Bound(batch, z, q, self.prior, None, self.estimator)
+        kind = ClassFirst if class_first else LatentFirst
+        return kind(latents, log_p, log_q, labels)
 
     def terms(self, bound):
         terms = {
@@ -354,44 +333,12 @@ class SemiVAE(Classifier, VariationalModel):
         mean = self.likelihood(joined).mean
         if self.features is None:
             return mean
-        # What M1 does not use is as in its prior's mean.
-        place = np.eye(self.features.latent_dim)[list(self.feature_dims)]
-        place = ops.cast(place, mean.dtype)
-        return self.features.decode_step(ops.matmul(mean, place))
+        return decode(self.features, self.feature_dims, mean)
 
     def reconstruct_step(self, x, labels=None):
         if labels is None:
             labels = self.inferred_step(x)
         return self.decode_step(self.encode_step(x), labels)
 
-    # Without labels, the classes are those of the examples.
-    def interpolate(self, a, b, *, steps: int = 10, labels=None) -> np.ndarray:
-        """Decodes what lies between the codes of pairs of examples.
-
-        Args:
-            labels: As in `EncoderDecoderModel.interpolate`. Defaults to the
-                most probable classes of `a`.
-        """
-        labels = self.classify(a) if labels is None else labels
-        return super().interpolate(a, b, steps=steps, labels=labels)
-
-    def traverse(self, x, dims=None, values=None, *, labels=None) -> np.ndarray:
-        if labels is None:
-            labels = self.classify(np.asarray(x)[None])[0]
-        return super().traverse(x, dims, values, labels=labels)
-
-
-def check_features(model, features, dims):
-    """Raises unless M1 and its latents fit."""
-    if tuple(features.input_shape) != model.input_shape:
-        raise ValueError(
-            f"`input_shape` must be {features.input_shape}, as `features` has "
-            f"it. Received: input_shape={model.input_shape}."
-        )
-    if not dims or not 0 <= min(dims) <= max(dims) < features.latent_dim:
-        raise ValueError(
-            "`feature_dims` must be latents of `features`, from 0 to "
-            f"{features.latent_dim - 1}, and one at least. Received: "
-            f"feature_dims={dims}. Train `features` for longer, if none is "
-            "active."
-        )
+    def inferred_labels(self, x):
+        return self.classify(x)
