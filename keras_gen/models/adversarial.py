@@ -71,12 +71,19 @@ class AdversarialModel(ExampleModel):
         self.condition_seed = self.seed_generator("conditions")
 
     def network_of(
-        self, name, given, build, inputs=None, outputs=None, logits=0
+        self,
+        name,
+        given,
+        build,
+        inputs=None,
+        outputs=None,
+        logits=0,
+        used=True,
     ):
         if name == "generator" and inputs is None:
             inputs = [s.shape for s in self.generator_inputs().values()]
         network = super().network_of(
-            name, given, build, inputs, outputs, logits
+            name, given, build, inputs, outputs, logits, used
         )
         if name == "generator":
             if given is not None:
