@@ -74,7 +74,7 @@ class VonMisesFisher(Distribution):
         batch, m = ops.shape(self.mean_direction)[0], self.latent_dim
         if m == 3:
             u = ops.swapaxes(noise.uniform((batch, n, 1), seed), 0, 1)
-            deficit = self.invert(u)
+            one_minus_w = self.invert(u)
         else:
             shape = (batch, n, PROPOSALS, m)
             x = ops.swapaxes(noise.normal(shape, seed), 0, 1)
@@ -82,17 +82,17 @@ class VonMisesFisher(Distribution):
             # its range, has the distribution Beta((m - 1) / 2, (m - 1) / 2).
             e = 0.5 + 0.5 * x[..., 0] / ops.norm(x, axis=-1)
             u = ops.swapaxes(noise.uniform(shape[:3], seed), 0, 1)
-            deficit = self.deficit(self.accept(e, u))
+            one_minus_w = self.one_minus_w(self.accept(e, u))
         tangent = ops.swapaxes(noise.normal((batch, n, m - 1), seed), 0, 1)
         tangent = as_float(tangent, like=self.mean_direction)
         tangent = ops.where(tangent == 0.0, 1e-12, tangent)  # 0 / 0 of one.
         tangent = tangent / ops.norm(tangent, axis=-1, keepdims=True)
-        radius = ops.sqrt(ops.maximum(deficit * (2.0 - deficit), 1e-30))
-        z = ops.concatenate([1.0 - deficit, radius * tangent], axis=-1)
+        radius = ops.sqrt(ops.maximum(one_minus_w * (2.0 - one_minus_w), 1e-30))
+        z = ops.concatenate([1.0 - one_minus_w, radius * tangent], axis=-1)
         return self.reflect(z)
 
     def invert(self, u):
-        """`1 - mu.z` in three dimensions, for uniform `u` in [0, 1)."""
+        """`1 - w` in three dimensions, for uniform `u` in [0, 1)."""
         k = self.concentration
         u = ops.maximum(as_float(u, like=k), 1e-7)
         near = -ops.log1p((1.0 - u) * ops.expm1(-2.0 * ops.minimum(k, 1.0)))
@@ -105,8 +105,8 @@ class VonMisesFisher(Distribution):
         k, size = self.concentration, self.latent_dim - 1.0
         return size / (2.0 * k + ops.sqrt(4.0 * ops.square(k) + size**2))
 
-    def deficit(self, e):
-        """`1 - mu.z` of proposals, for `e` with the symmetric beta density."""
+    def one_minus_w(self, e):
+        """`1 - w`, `w = mu.z`, of proposals of the symmetric beta density."""
         b = self._b
         return 2.0 * b * e / (1.0 - e + b * e)
 
@@ -162,14 +162,14 @@ class VonMisesFisher(Distribution):
             return value
         k, m, b = self.concentration, self.latent_dim, self._b
         distance = ops.square(ops.stop_gradient(z - self.mean_direction))
-        deficit = 0.5 * ops.sum(distance, axis=-1, keepdims=True)
+        one_minus_w = 0.5 * ops.sum(distance, axis=-1, keepdims=True)
         fixed = ops.stop_gradient(b)
-        e = deficit / (2.0 * fixed + (1.0 - fixed) * deficit)
+        e = one_minus_w / (2.0 * fixed + (1.0 - fixed) * one_minus_w)
         # Without what depends on e alone: (1 - w^2)^((m - 3) / 2) |dw/de| is a
         # power of b / (1 - e + b e)^2.
         power = 0.5 * (m - 1.0)
         odds = power * (ops.log(b) - 2.0 * ops.log(1.0 - e + b * e))
-        odds = odds - k * self.deficit(e) + log_normalizer(k, m)[:, None]
+        odds = odds - k * self.one_minus_w(e) + log_normalizer(k, m)[:, None]
         odds = ops.squeeze(odds - ops.stop_gradient(odds), axis=-1)
         return value + ops.stop_gradient(centered(value)) * odds
 

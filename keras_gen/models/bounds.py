@@ -1,7 +1,6 @@
 """Variational bounds, and the models that are trained by one."""
 
 import dataclasses
-import math
 import typing
 
 import numpy as np
@@ -182,7 +181,7 @@ class BoundModel(GenerativeModel):
         num_samples: int,
         chunk_size: int | None,
         batch_size: int,
-        shape: tuple[int, ...],
+        draw_size: int,
         **options,
     ) -> np.ndarray:
         """The logarithm of the mean of weights of draws, of each example.
@@ -193,17 +192,15 @@ class BoundModel(GenerativeModel):
             *data: Arrays.
             num_samples: Integer. The number of draws.
             chunk_size: Integer. How many are held at a time; by default, so
-                many that what is decoded of a batch has about eight million
-                components.
-            shape: Tuple. The shape of what is decoded of an example.
+                many that about eight million numbers are.
+            draw_size: Integer. The numbers of an example and a draw.
             **options: Those of `run`.
 
         Returns:
             float64 array of shape `(n,)`.
         """
         if chunk_size is None:
-            components = batch_size * math.prod(shape)
-            chunk_size = max(1, MOST_COMPONENTS // components)
+            chunk_size = max(1, MOST_COMPONENTS // (batch_size * draw_size))
         check_positive(num_samples=num_samples, chunk_size=chunk_size)
         starts = range(0, num_samples, chunk_size)
         chunks = [min(chunk_size, num_samples - start) for start in starts]

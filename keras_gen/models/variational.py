@@ -1,5 +1,6 @@
 """Base class of the variational models: ELBO, training, inference."""
 
+import math
 import typing
 
 import keras
@@ -49,9 +50,9 @@ class VariationalModel(BoundModel, PriorSampling, EncoderDecoderModel):
         return IsotropicNormal(self.latent_dim)
 
     @property
-    def decoded_shape(self) -> tuple[int, ...]:
-        """The shape of what is decoded of an example and a draw."""
-        return self.example_shape
+    def draw_size(self) -> int:
+        """The numbers that are held of an example and a draw."""
+        return math.prod(self.example_shape)
 
     def likelihood(self, z, training=False) -> Distribution:
         """The distribution `p(x|z)`, for codes `(..., latent_dim)`."""
@@ -131,7 +132,7 @@ class VariationalModel(BoundModel, PriorSampling, EncoderDecoderModel):
             num_samples=num_samples,
             chunk_size=chunk_size,
             batch_size=batch_size,
-            shape=self.decoded_shape,
+            draw_size=self.draw_size,
             spec=self.examples_spec(),
         )
 

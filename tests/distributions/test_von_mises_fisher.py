@@ -184,7 +184,7 @@ def test_moments_of_draws(m):
 def test_the_extremes_of_the_proposals_are_on_the_sphere():
     q = of([1e-3, 1e4], 5)
     e = tensor(np.array([[[0.0, 0.5, 1.0]] * 2]))
-    found = array(q.deficit(e))
+    found = array(q.one_minus_w(e))
     np.testing.assert_allclose(found[..., 0], 0.0)
     np.testing.assert_allclose(found[..., 2], 2.0, rtol=1e-6)
     q = of([1e-3, 0.5, 2.0, 1e4], 3)
@@ -257,9 +257,9 @@ def test_the_correction_is_the_slope_of_the_log_odds():
     m, k = 6, 3.0
     with double_precision():
         z = array(of([k], m).sample(7, seed=0))
-        deficit = 1.0 - z[:, 0, 0]
+        one_minus_w = 1.0 - z[:, 0, 0]
         b = (m - 1) / (2 * k + np.sqrt(4 * k**2 + (m - 1) ** 2))
-        e = deficit / (2 * b + (1 - b) * deficit)
+        e = one_minus_w / (2 * b + (1 - b) * one_minus_w)
 
         def log_odds(k):
             b = (m - 1) / (2 * k + np.sqrt(4 * k**2 + (m - 1) ** 2))

@@ -351,7 +351,7 @@ class CVAE(BoundModel, PriorSampling, Decoding, ExampleModel):
             num_samples=num_samples,
             chunk_size=chunk_size,
             batch_size=batch_size,
-            shape=self.output_shape,
+            draw_size=math.prod(self.output_shape),
         )
 
     def signatures(self):

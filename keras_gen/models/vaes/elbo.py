@@ -18,8 +18,6 @@ What the ELBO of a trained model is made of (M. D. Hoffman and M. J. Johnson,
 .elbo_decomposition` and `rate_distortion_curve`.
 """
 
-import math
-
 import keras
 import numpy as np
 
@@ -138,12 +136,11 @@ class RateDistortionVAE(VAE):
         return Normal(components.mean[0], components.log_variance[0])
 
     @property
-    def decoded_shape(self):
-        # A mixture holds the distances of a draw from all components, too.
+    def draw_size(self):
         if self.marginal in ("normal", "learned_normal"):
-            return self.example_shape
-        held = self.num_components * self.latent_dim
-        return (max(math.prod(self.example_shape), held),)
+            return super().draw_size
+        # Its distances from all components, too.
+        return max(super().draw_size, self.num_components * self.latent_dim)
 
     def latent_grid(self, side: int = 20) -> np.ndarray:
         if self.marginal != "normal":

@@ -261,9 +261,9 @@ def test_a_grid_needs_the_quantiles_of_the_marginal():
 
 
 def test_what_a_mixture_holds_counts_among_the_draws():
-    assert tiny().decoded_shape == SHAPE
-    assert tiny(marginal="mixture").decoded_shape == (12,)
-    assert tiny(marginal="mixture", num_components=9).decoded_shape == (18,)
+    assert tiny().draw_size == 12
+    assert tiny(marginal="mixture").draw_size == 12
+    assert tiny(marginal="mixture", num_components=9).draw_size == 18
 
 
 def test_settings():

@@ -27,6 +27,7 @@ mean to classify. A structured posterior may also be `q(z|x) q(y|x, z)`: then
     w_s = q(y|x, z_s) / sum_r q(y|x, z_r),  q(y|x) = mean_s q(y|x, z_s).
 """
 
+import math
 from functools import partial
 
 import keras
@@ -303,8 +304,8 @@ class SemiVAE(Classifier, VariationalModel):
     # ---- Inference ----------------------------------------------------------
 
     @property
-    def decoded_shape(self):
-        return (self.num_classes, *self.modeled_shape)
+    def draw_size(self):
+        return self.num_classes * math.prod(self.modeled_shape)
 
     def logits_step(self, x):
         x = self.modeled(x)
