@@ -64,35 +64,39 @@ def main(name, options, presets, arguments=None):
             *run.callbacks(),
         ],
     )
-    by_kl = model.traverse(test[0], dims=model.dimensions_by_kl(test))
-    rows, columns = by_kl.shape[:2]
-    images = by_kl.reshape(rows * columns, *run.image_shape)
-    picture = pictures.image_grid(images, columns=columns)
-    pictures.save_image(run.folder / "traversals_by_kl.png", picture)
+    save_traversals(run.folder / "traversals_by_kl.png", model, test)
     report = recipe.likelihoods(run, model, test, binary=False)
     divergences = model.dimension_divergences(test)
     report["active_dimensions"] = int(np.sum(divergences > 0.1))
-    report |= disentanglement(run, model)
+    if run.options.dataset == "sprites":
+        scores = disentanglement(model, run.options.image_size, run.smoke)
+        print(scores.table())
+        scores.save_pictures(run.folder / "disentanglement")
+        report |= scores.scores
     run.finish(model, report)
 
 
-def disentanglement(run, model):
-    """The disentanglement metrics of a model of sprites, and their pictures.
+def save_traversals(path, model, test):
+    """Draws the traversals of the first image, the most used latent first."""
+    by_kl = model.traverse(test[0], dims=model.dimensions_by_kl(test))
+    images = by_kl.reshape(-1, *by_kl.shape[2:])
+    picture = pictures.image_grid(images, columns=by_kl.shape[1])
+    pictures.save_image(path, picture)
+
+
+def disentanglement(model, image_size, smoke=False):
+    """The disentanglement report of a model of sprites.
 
     Args:
-        run: `Run`.
         model: The trained model.
-
-    Returns:
-        Dictionary of scores; empty for data whose factors are not known.
+        image_size: Integer. The side of the images.
+        smoke: Whether few draws do.
     """
-    if run.options.dataset != "sprites":
-        return {}
-    few, many = (50, 200) if run.smoke else (2000, 10_000)
+    few, many = (50, 200) if smoke else (2000, 10_000)
     draws = {"num_train": few, "num_test": few // 2}
-    report = metrics.disentanglement_report(
+    return metrics.disentanglement_report(
         model,
-        data.sprite_factor_data(run.options.image_size),
+        data.sprite_factor_data(image_size),
         num_train=many,
         num_test=many // 2,
         num_bins=40,
@@ -100,6 +104,3 @@ def disentanglement(run, model):
         options={"beta_vae": draws, "factor_vae": draws},
         decoder=model,
     )
-    print(report.table())
-    report.save_pictures(run.folder / "disentanglement")
-    return report.scores
