@@ -9,9 +9,9 @@ The paper's run is on bedrooms of LSUN at 64x64 pixels.
 
 import keras
 
+import _adversarial
 import _recipe as recipe
 import keras_gen
-from keras_gen import callbacks, data
 
 PRESETS = {
     "smoke": recipe.Preset(epochs=2, steps_per_epoch=20, batch_size=32),
@@ -34,20 +34,7 @@ def main(options):
         adam = None if options.preset == "paper" else adam
         run.compile(model, adam)
     model.summary()
-    train = data.pipeline(
-        run.load("train"),
-        run.batch_size,
-        value_range=model.value_range,
-        **run.order,
-    )
-    model.fit(
-        train.dataset,
-        **run.length,
-        callbacks=[
-            callbacks.SampleGrid(run.folder / "samples"),
-            *run.callbacks(),
-        ],
-    )
+    _adversarial.fit(run, model)
     run.finish(model, run.sample_quality(model))
 
 

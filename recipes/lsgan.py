@@ -10,9 +10,9 @@ half as many filters. The paper's run is on scenes of LSUN at 112x112 pixels.
 
 import keras
 
+import _adversarial
 import _recipe as recipe
 import keras_gen
-from keras_gen import callbacks, data
 
 PRESETS = {
     "smoke": recipe.Preset(epochs=2, steps_per_epoch=10, batch_size=32),
@@ -35,21 +35,7 @@ def main(options):
         adam = None if options.preset == "paper" else adam
         run.compile(model, adam)
     model.summary()
-    train = data.pipeline(
-        run.load("train"),
-        run.batch_size,
-        features=("image", "label") if model.condition else "image",
-        value_range=model.value_range,
-        **run.order,
-    )
-    model.fit(
-        train.dataset,
-        **run.length,
-        callbacks=[
-            callbacks.SampleGrid(run.folder / "samples"),
-            *run.callbacks(),
-        ],
-    )
+    _adversarial.fit(run, model)
     run.finish(model, run.sample_quality(model))
 
 

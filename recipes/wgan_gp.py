@@ -12,9 +12,10 @@ is one generator update and the critic updates before it.
 
 import keras
 
+import _adversarial
 import _recipe as recipe
 import keras_gen
-from keras_gen import callbacks, data
+from keras_gen import callbacks
 
 PRESETS = {
     "smoke": recipe.Preset(epochs=2, steps_per_epoch=8, batch_size=16),
@@ -55,22 +56,7 @@ def main(options):
         }
         run.compile(model, optimizers)
     model.summary()
-    train = data.pipeline(
-        run.load("train"),
-        run.batch_size * model.critic_steps,
-        features=("image", "label") if model.condition else "image",
-        value_range=model.value_range,
-        dequantize=options.preset == "paper",
-        **run.order,
-    )
-    model.fit(
-        train.dataset,
-        **run.length,
-        callbacks=[
-            callbacks.SampleGrid(run.folder / "samples"),
-            *run.callbacks(),
-        ],
-    )
+    _adversarial.fit(run, model, dequantize=options.preset == "paper")
     logs = callbacks.read_progress(run.checkpoint).logs
     report = {
         name: logs[name] for name in ("gradient_norm", "wasserstein_estimate")

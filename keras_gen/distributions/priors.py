@@ -1,5 +1,6 @@
 """The `prior` argument of models: a name, a distribution or a function."""
 
+import math
 from collections.abc import Callable
 
 import keras
@@ -14,10 +15,15 @@ from keras_gen.distributions.distribution import (
 from keras_gen.distributions.normal import IsotropicNormal
 from keras_gen.distributions.planar import GaussianMixtureRing, SwissRoll
 from keras_gen.distributions.uniform import Uniform
+from keras_gen.distributions.von_mises_fisher import HypersphericalUniform
 
 PRIORS = {
     "normal": lambda size, std, components: IsotropicNormal(size, std),
     "uniform": lambda size, std, components: Uniform(size),
+    "uniform_unit_variance": lambda size, std, components: Uniform(
+        size, -math.sqrt(3.0), math.sqrt(3.0)
+    ),
+    "spherical": lambda size, std, components: HypersphericalUniform(size),
     "mixture": lambda size, std, components: GaussianMixtureRing(components),
     "swiss_roll": lambda size, std, components: SwissRoll(components),
 }

@@ -15,6 +15,7 @@ from keras_gen.layers.image_pool import ImagePool
 from keras_gen.layers.k_sparse import KSparse
 from keras_gen.layers.layer_normalization import LayerNormalization
 from keras_gen.layers.marginal import MixtureParameters, PseudoInputs
+from keras_gen.layers.maxout import Maxout
 from keras_gen.layers.shared_log_variance import SharedLogVariance
 from keras_gen.layers.tied_decoder import TiedDecoder
 
@@ -28,6 +29,7 @@ __all__ = [
     "KSparse",
     "LayerNormalization",
     "MaskingNoise",
+    "Maxout",
     "MixtureParameters",
     "PseudoInputs",
     "SaltAndPepperNoise",

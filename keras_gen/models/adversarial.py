@@ -15,6 +15,7 @@ from keras_gen.engine import (
     update_average,
 )
 from keras_gen.engine.data_spec import map_spec
+from keras_gen.losses.adversarial import OBJECTIVES, Objective
 from keras_gen.models.conditioning import ExampleModel, lines_between
 
 
@@ -24,8 +25,9 @@ class AdversarialModel(ExampleModel):
     Args:
         latent_dim: Integer. The size of the latents.
         prior: String, `Distribution` or function. The distribution of the
-            latents: `"normal"` for N(0, I), `"uniform"` for U(-1, 1), or an
-            object of `keras_gen.distributions`, such as a `Joint` for
+            latents: `"normal"` for N(0, I), `"uniform"` for U(-1, 1),
+            `"uniform_unit_variance"`, `"spherical"` for the unit sphere, or
+            an object of `keras_gen.distributions`, such as a `Joint` for
             structured latents, which then sets `latent_dim`.
         ema_decay: Float in [0, 1) or `None`. If given, samples come from an
             exponential moving average of the generator's weights.
@@ -41,16 +43,26 @@ class AdversarialModel(ExampleModel):
     `network_of`; the generator takes latents, and the condition if any.
     `minimize`, `log`, `gradient` and `split` are those of `engine/updates.py`.
 
-    A subclass defines:
-        generator_loss, and the losses of the other players.
+    A subclass may set:
+        objective: `Objective`, the losses of the two players. The
+            discriminator sees real and generated examples in separate passes,
+            and conditions of the batch with both.
+        adversary: String. The network that scores examples, `discriminator`
+            or `critic`.
+        batch_parts: Integer. The updates of the first player for each of the
+            others, each on its own part of the batch.
+
+    A subclass of another game defines:
+        {player}_loss, for each player.
         discriminate_step: `(x, condition, training)`, the scores of shape
-            `(batch,)`, if it has another network than `discriminator`.
+            `(batch,)`, if they are not the adversary's one output.
     """
 
     players = {"discriminator": ["discriminator"], "generator": ["generator"]}
     shape_argument = "image_shape"
     must_set = ("generator",)
-    must_define = ("generator_loss",)
+    objective: Objective = OBJECTIVES["non_saturating"]
+    adversary = "discriminator"
 
     def __init__(
         self,
@@ -130,12 +142,32 @@ class AdversarialModel(ExampleModel):
                 "discriminator is conditioned on them. Received: labels=None."
             )
         inputs = x if condition is None else [x, condition]
-        logits = self.discriminator(inputs, training=training)
-        return self.scalar_outputs(logits)
+        scores = getattr(self, self.adversary)(inputs, training=training)
+        return self.scalar_outputs(scores)
 
     def scalar_outputs(self, outputs):
         """Outputs of shape `(batch, 1)` in float32, of shape `(batch,)`."""
         return at_least_float32(ops.squeeze(outputs, axis=-1))
+
+    def discriminator_loss(self, batch, training):
+        fake = ops.stop_gradient(self.generate_for(batch, training))
+        real = self.discriminate_step(batch.x, batch.y, training)
+        fake = self.discriminate_step(fake, batch.y, training)
+        return self.objective.discriminator(real, fake)
+
+    critic_loss = discriminator_loss
+
+    def generator_loss(self, batch, training):
+        fake = self.generate_for(batch, training)
+        fake = self.discriminate_step(fake, batch.y, training)
+        return self.objective.generator(fake)
+
+    def training_step(self, batch):
+        adversary, *others = self.players
+        for part in self.split(batch, self.batch_parts):
+            self.minimize(adversary, part)
+        for player in others:
+            self.minimize(player, part)
 
     def process_examples(self, x):
         """Hook: what the discriminator is shown of examples."""

@@ -170,3 +170,43 @@ def test_losses_of_half_precision_scores_are_float32():
         result = array(loss(scores))
         assert result.dtype == np.float32
         assert result == pytest.approx(-1000.0)
+
+
+def test_hinge_losses(double):
+    hinge = adversarial.hinge_discriminator
+    assert value(hinge, np.zeros(3), np.zeros(5)) == pytest.approx(2.0)
+    assert value(hinge, np.array([1.0, 7.0]), np.array([-1.0, -3.0])) == 0.0
+    real, fake = np.array([0.5, 2.0, -1.0]), np.array([-2.0, 0.5])
+    expected = (0.5 + 0.0 + 2.0) / 3 + (0.0 + 1.5) / 2
+    assert value(hinge, real, fake) == pytest.approx(expected)
+    # Beyond the margin nothing is learned.
+    np.testing.assert_allclose(
+        gradient(lambda x: hinge(x, tensor(fake)), real), [-1 / 3, 0, -1 / 3]
+    )
+    np.testing.assert_allclose(
+        gradient(lambda x: hinge(tensor(real), x), fake), [0, 0.5]
+    )
+
+
+def test_objectives():
+    real, fake = np.array([0.5, -1.0]), np.array([0.3, 1.2, -0.4])
+    pairs = {
+        "non_saturating": (
+            "logistic_discriminator",
+            "non_saturating_generator",
+        ),
+        "minimax": ("logistic_discriminator", "minimax_generator"),
+        "hinge": ("hinge_discriminator", "wasserstein_generator"),
+        "wasserstein": ("wasserstein_critic", "wasserstein_generator"),
+    }
+    assert set(adversarial.OBJECTIVES) == set(pairs)
+    for name, functions in pairs.items():
+        game = adversarial.OBJECTIVES[name]
+        first, second = (getattr(adversarial, f) for f in functions)
+        assert value(game.discriminator, real, fake) == value(first, real, fake)
+        assert value(game.generator, fake) == value(second, fake)
+    game = adversarial.least_squares_objective(-1.0, 2.0, 0.5)
+    expected = 0.5 * ((real - 2.0) ** 2).mean() + 0.5 * ((fake + 1) ** 2).mean()
+    assert value(game.discriminator, real, fake) == pytest.approx(expected)
+    expected = 0.5 * ((fake - 0.5) ** 2).mean()
+    assert value(game.generator, fake) == pytest.approx(expected)

@@ -14,20 +14,16 @@ The discriminator sees real and generated images in separate passes, so that
 batch normalization treats each separately.
 """
 
-import math
 from functools import partial
 
 import keras
 import numpy as np
 from keras import layers, ops
-from keras.initializers import RandomNormal
 
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_option
-from keras_gen.layers import BatchNormalization
-from keras_gen.losses import adversarial
 from keras_gen.models.adversarial import AdversarialModel
-from keras_gen.networks.conv import strided_conv, transposed_conv
+from keras_gen.networks.dcgan import dcgan_discriminator, dcgan_generator
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
@@ -99,17 +95,6 @@ class DCGAN(AdversarialModel):
     def default_optimizer(self):
         return keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8)
 
-    def discriminator_loss(self, batch, training):
-        fake = ops.stop_gradient(self.generate_for(batch, training))
-        real = self.discriminate_step(batch.x, training=training)
-        fake = self.discriminate_step(fake, training=training)
-        return adversarial.logistic_discriminator(real, fake)
-
-    def generator_loss(self, batch, training):
-        fake = self.generate_for(batch, training)
-        fake = self.discriminate_step(fake, training=training)
-        return adversarial.non_saturating_generator(fake)
-
     def features(self, x, *, batch_size: int = 256) -> np.ndarray:
         """The discriminator's features `(n, size)`, for a linear classifier.
 
@@ -132,65 +117,6 @@ class DCGAN(AdversarialModel):
             return ops.concatenate([adaptive_max_pool(x) for x in maps], -1)
 
         return self.run(pooled, x, batch_size=batch_size)
-
-
-def dcgan_generator(image_shape, latent_dim, base_filters, kernel_size=5):
-    """A projection, then transposed (fractionally-strided) convolutions.
-
-    With kernels of 5 the projection is a dense layer and each of its units is
-    normalized, as in the paper's code; with kernels of 4 it is normalized by
-    channel, as the transposed convolution of the Torch code is.
-    """
-    sides, doublings = halvings(image_shape)
-    *hidden, first = (base_filters * 2**i for i in range(doublings))
-    shape = (*sides, first)
-    z = keras.Input((latent_dim,))
-    x = layers.Dense(math.prod(shape), **_kernel())(z)
-    if kernel_size == 4:
-        x = layers.ReLU()(_norm()(layers.Reshape(shape)(x)))
-    else:
-        x = layers.Reshape(shape)(layers.ReLU()(_norm()(x)))
-    for filters in reversed(hidden):
-        x = transposed_conv(filters, kernel_size, **_kernel())(x)
-        x = layers.ReLU()(_norm()(x))
-    x = transposed_conv(image_shape[-1], kernel_size, **_kernel())(x)
-    images = layers.Activation("tanh", dtype="float32")(x)
-    return keras.Model(z, images, name="generator")
-
-
-def dcgan_discriminator(image_shape, base_filters, kernel_size=5):
-    """Strided convolutions and one linear unit."""
-    x = images = keras.Input(image_shape)
-    for i in range(halvings(image_shape)[1]):
-        x = strided_conv(base_filters * 2**i, kernel_size, **_kernel())(x)
-        x = layers.LeakyReLU(0.2)(_norm()(x) if i else x)
-    x = layers.Dense(1, **_kernel())(layers.Flatten()(x))
-    return keras.Model(images, x, name="discriminator")
-
-
-def halvings(image_shape):
-    """The sides of the smallest feature maps, and how often they were halved.
-
-    Of 64x64 they are 4x4, of 28x28 7x7, of 80x48 10x6: one is 4 to 7, or odd.
-    """
-    sides, halved = image_shape[:2], 0
-    while all(side % 2 == 0 and side >= 8 for side in sides):
-        sides, halved = [side // 2 for side in sides], halved + 1
-    if not halved or len(image_shape) != 3:
-        raise ValueError(
-            "`image_shape` must have even sides of at least 8. Received: "
-            f"image_shape={image_shape}. Resize the images, or pass networks "
-            "of your own."
-        )
-    return tuple(sides), halved
-
-
-def _kernel():
-    return {"use_bias": False, "kernel_initializer": RandomNormal(0.0, 0.02)}
-
-
-def _norm():
-    return BatchNormalization(gamma_initializer=RandomNormal(1.0, 0.02))
 
 
 def adaptive_max_pool(x, side=4):

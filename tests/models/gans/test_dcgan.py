@@ -177,7 +177,8 @@ def test_batches_are_normalized_apart(monkeypatch, model):
         seen.append((array(real), array(fake)))
         return adversarial.wasserstein_critic(real, fake)
 
-    monkeypatch.setattr(dcgan.adversarial, "logistic_discriminator", record)
+    game = adversarial.OBJECTIVES["wasserstein"]
+    monkeypatch.setattr(model, "objective", game._replace(discriminator=record))
     for z in (latents(), -3.0 * latents()):
         fix_latents(monkeypatch, model, z)
         model.discriminator_loss(Batch(tensor(real)), training=True)

@@ -137,9 +137,13 @@ def test_codings_are_the_papers():
         "pearson": (-1.0, 1.0, 0.0),
         (0.1, 0.9, 0.8): (0.1, 0.9, 0.8),
     }.items():
-        model = tiny(coding=coding)
-        found = (model.fake_code, model.real_code, model.wanted_code)
-        assert found == codes
+        game = tiny(coding=coding).objective
+        a, b, c = (tensor([code]) for code in codes)
+        assert float(game.discriminator(b, a)) == 0.0
+        assert float(game.discriminator(b + 1.0, a)) == pytest.approx(0.5)
+        assert float(game.discriminator(b, a + 1.0)) == pytest.approx(0.5)
+        assert float(game.generator(c)) == 0.0
+        assert float(game.generator(c - 2.0)) == pytest.approx(2.0)
     assert inspect.signature(LSGAN).parameters["coding"].default == "zero_one"
 
 

@@ -15,11 +15,10 @@ and `2 p_g`. Labels `y` are given to both networks: `D(x, y)` and `G(z, y)`.
 """
 
 import keras
-from keras import ops
 
 from keras_gen.checks import check_option
 from keras_gen.engine import Labels
-from keras_gen.losses.adversarial import least_squares
+from keras_gen.losses.adversarial import least_squares_objective
 from keras_gen.models.adversarial import AdversarialModel
 from keras_gen.models.gans.lsgan.networks import ARCHITECTURES
 from keras_gen.networks.architectures import discriminator_of, generator_of
@@ -107,9 +106,7 @@ class LSGAN(AdversarialModel):
         check_option("architecture", architecture, ARCHITECTURES)
         if isinstance(coding, str):
             check_option("coding", coding, CODINGS)
-        self.fake_code, self.real_code, self.wanted_code = CODINGS.get(
-            coding, coding
-        )
+        self.objective = least_squares_objective(*CODINGS.get(coding, coding))
         self.input_shape = shape = tuple(input_shape)
         self.architecture = architecture
         self.value_range = ARCHITECTURES[architecture].value_range
@@ -142,16 +139,3 @@ class LSGAN(AdversarialModel):
             player: keras.optimizers.Adam(rate, beta_1=0.5, epsilon=1e-8)
             for player, rate in RATES[self.architecture].items()
         }
-
-    def discriminator_loss(self, batch, training):
-        fake = ops.stop_gradient(self.generate_for(batch, training))
-        real = self.discriminate_step(batch.x, batch.y, training)
-        fake = self.discriminate_step(fake, batch.y, training)
-        return least_squares(real, self.real_code) + least_squares(
-            fake, self.fake_code
-        )
-
-    def generator_loss(self, batch, training):
-        fake = self.generate_for(batch, training)
-        fake = self.discriminate_step(fake, batch.y, training)
-        return least_squares(fake, self.wanted_code)

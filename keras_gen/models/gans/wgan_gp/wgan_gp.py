@@ -79,6 +79,7 @@ class WGANGP(AdversarialModel):
     """
 
     players = {"critic": ["critic"], "generator": ["generator"]}
+    adversary = "critic"
     logged = ("wasserstein_estimate", "gradient_penalty", "gradient_norm")
     shape_argument = "input_shape"
     defaults = {"latent_dim": 128}
@@ -184,8 +185,3 @@ class WGANGP(AdversarialModel):
         loss = cross_entropy(labels, logits)
         self.log(**{f"class_loss_{kind}": loss})
         return loss
-
-    def training_step(self, batch):
-        for part in self.split(batch, self.critic_steps):
-            self.minimize("critic", part)
-        self.minimize("generator", part)

@@ -6,7 +6,7 @@ import pytest
 from keras import layers, ops
 
 from keras_gen.layers import BatchNormalization
-from keras_gen.models.gans.dcgan import (
+from keras_gen.networks.dcgan import (
     dcgan_discriminator,
     dcgan_generator,
     halvings,
