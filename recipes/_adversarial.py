@@ -1,7 +1,6 @@
 """What the recipes of generative adversarial networks share."""
 
 from keras_gen import callbacks, data
-from keras_gen.engine import Labels
 
 
 def fit(run, model, **options):
@@ -12,7 +11,7 @@ def fit(run, model, **options):
         model: The compiled model.
         **options: Further arguments of `data.pipeline`.
     """
-    labeled = isinstance(model.data_spec().y, Labels)
+    labeled = model.data_spec().y is not None
     train = data.pipeline(
         run.load("train"),
         run.batch_size * model.batch_parts,
@@ -20,11 +19,14 @@ def fit(run, model, **options):
         value_range=model.value_range,
         **{**run.order, **options},
     )
+    # One column for each class.
+    classes = getattr(model.condition, "num_classes", None)
+    grid = {"num": 8 * classes, "columns": classes} if classes else {}
     model.fit(
         train.dataset,
         **run.length,
         callbacks=[
-            callbacks.SampleGrid(run.folder / "samples"),
+            callbacks.SampleGrid(run.folder / "samples", **grid),
             *run.callbacks(),
         ],
     )

@@ -293,9 +293,19 @@ class Run:
         if not self.has_digits:
             return {}
         test = self.images("test", value_range=model.value_range)
-        return metrics.evaluate_generator(
-            model, test, self.classifier(), num_samples=self.num_samples
+        classifier = self.classifier()
+        report = metrics.evaluate_generator(
+            model, test, classifier, num_samples=self.num_samples
         )
+        classes = getattr(model.condition, "num_classes", None)
+        if classes and classes == self.num_classes():
+            # By default samples are of each class in turn.
+            samples = model.sample(self.num_samples, seed=0)
+            labels = np.arange(self.num_samples) % classes
+            report["label_accuracy"] = classifier.accuracy(
+                samples, labels, value_range=model.value_range
+            )
+        return report
 
     def sample_scores(self, model):
         """What of them is measured: neither texts nor counts."""

@@ -23,6 +23,9 @@ PRIORS = {
     "uniform_unit_variance": lambda size, std, components: Uniform(
         size, -math.sqrt(3.0), math.sqrt(3.0)
     ),
+    "uniform_unit_interval": lambda size, std, components: Uniform(
+        size, 0.0, 1.0
+    ),
     "spherical": lambda size, std, components: HypersphericalUniform(size),
     "mixture": lambda size, std, components: GaussianMixtureRing(components),
     "swiss_roll": lambda size, std, components: SwissRoll(components),

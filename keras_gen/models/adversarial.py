@@ -26,9 +26,10 @@ class AdversarialModel(ExampleModel):
         latent_dim: Integer. The size of the latents.
         prior: String, `Distribution` or function. The distribution of the
             latents: `"normal"` for N(0, I), `"uniform"` for U(-1, 1),
-            `"uniform_unit_variance"`, `"spherical"` for the unit sphere, or
-            an object of `keras_gen.distributions`, such as a `Joint` for
-            structured latents, which then sets `latent_dim`.
+            `"uniform_unit_interval"` for U(0, 1), `"uniform_unit_variance"`,
+            `"spherical"` for the unit sphere, or an object of
+            `keras_gen.distributions`, such as a `Joint` for structured
+            latents, which then sets `latent_dim`.
         ema_decay: Float in [0, 1) or `None`. If given, samples come from an
             exponential moving average of the generator's weights.
 

@@ -60,7 +60,7 @@ def test_what_goes_with_the_examples_is_missed_or_refused(case):
     model = case.ready
     x = case.data()[0]
     spec = model.data_spec().y
-    wrong = np.zeros((len(x), 2), "float32")
+    wrong = np.zeros((len(x), 13), "float32")
     if spec is None:
         with pytest.raises(ValueError, match="data with labels"):
             fit(model, (x, wrong))

@@ -136,10 +136,7 @@ class GAN(AdversarialModel):
         )
 
     def default_optimizer(self):
-        rate = keras.optimizers.schedules.ExponentialDecay(
-            0.1, decay_steps=1, decay_rate=1.0 / 1.000004
-        )
-        return keras.optimizers.SGD(rate, momentum=0.5)
+        return decaying_sgd(1.000004)
 
     def discriminator_loss(self, batch, training):
         loss = super().discriminator_loss(batch, training)
@@ -160,6 +157,14 @@ class GAN(AdversarialModel):
         networks = {self.generator, self.sampler}
         for network in networks:
             dense_layers(network)[-1].bias.assign(mean.astype("float32"))
+
+
+def decaying_sgd(factor):
+    """Gradient descent with momentum, whose rate each update divides."""
+    rate = keras.optimizers.schedules.ExponentialDecay(
+        0.1, decay_steps=1, decay_rate=1.0 / factor
+    )
+    return keras.optimizers.SGD(rate, momentum=0.5)
 
 
 def maxout_discriminator(shape, hidden_units, pieces):

@@ -7,11 +7,12 @@ import math
 from functools import partial
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from keras_gen.layers import BatchNormalization
 from keras_gen.networks.architectures import Architecture
-from keras_gen.networks.conv import strided_conv, transposed_conv
+from keras_gen.networks.conditioning import condition_input, with_condition
+from keras_gen.networks.conv import divided, strided_conv, transposed_conv
 from keras_gen.networks.mlp import mlp_decoder, mlp_encoder
 
 # Of the labels' linear map: 4 times the width, 256 in the paper.
@@ -66,21 +67,9 @@ def scene_discriminator(shape, width):
     return keras.Model(images, scores, name="discriminator")
 
 
-def divided(shape, divisor):
-    """The sides of the smallest feature maps."""
-    if shape[0] % divisor or shape[1] % divisor:
-        raise ValueError(
-            f"`input_shape` must have sides that {divisor} divides. Received: "
-            f"input_shape={shape}. Resize the images, or pass networks of your "
-            "own."
-        )
-    return shape[0] // divisor, shape[1] // divisor
-
-
 def label_input(num_classes, width):
     """Labels, and the linear map of their one-hot vectors."""
-    labels = keras.Input((), dtype="int32")
-    one_hot = ops.one_hot(labels, num_classes)
+    labels, one_hot = condition_input(num_classes)
     return labels, dense(LABEL_FACTOR * width)(one_hot)
 
 
@@ -111,13 +100,7 @@ def character_discriminator(shape, width, num_classes=None):
         inputs, wider = [x, labels], LABEL_FACTOR * width
 
     def with_labels(x):
-        if embedded is None:
-            return x
-        if len(x.shape) == 2:
-            return layers.Concatenate()([x, embedded])
-        maps = layers.Reshape((1, 1, wider))(embedded)
-        maps = layers.UpSampling2D(x.shape[1:3])(maps)
-        return layers.Concatenate()([x, maps])
+        return x if embedded is None else with_condition(x, embedded)
 
     x = layers.LeakyReLU(0.2)(convolve(shape[-1] + wider)(x))
     x = leaky_relu(convolve(width + wider)(with_labels(x)))
