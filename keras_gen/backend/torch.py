@@ -51,6 +51,10 @@ def _average_over_workers(gradients):
 def apply_gradients(optimizer, gradients, variables):
     with torch.no_grad():
         optimizer.apply(gradients, variables)
+    for variable in variables:
+        # In a traced step, what a constraint returns is a new tensor.
+        if variable.constraint is not None:
+            variable.value.requires_grad_()
 
 
 def gradient(fn, x):
