@@ -66,6 +66,8 @@ SYSTEMS = (
     System("gan", "GAN", "gans.gan", "Goodfellow et al., 2014", "https://arxiv.org/abs/1406.2661", "gan", "image"),
     System("cgan", "CGAN", "gans.cgan", "Mirza and Osindero, 2014", "https://arxiv.org/abs/1411.1784", "gan", "image, label or vector"),
     System("dcgan", "DCGAN", "gans.dcgan", "Radford et al., 2016", "https://arxiv.org/abs/1511.06434", "gan", "image"),
+    System("infogan", "InfoGAN", "gans.infogan", "Chen et al., 2016", "https://arxiv.org/abs/1606.03657", "gan", "image"),
+    System("acgan", "ACGAN", "gans.acgan", "Odena et al., 2017", "https://arxiv.org/abs/1610.09585", "gan", "image, some labels"),
     System("wgan", "WGAN", "gans.wgan", "Arjovsky et al., 2017", "https://arxiv.org/abs/1701.07875", "gan", "image"),
     System("wgan_gp", "WGANGP", "gans.wgan_gp", "Gulrajani et al., 2017", "https://arxiv.org/abs/1704.00028", "gan", "image (label)"),
     System("lsgan", "LSGAN", "gans.lsgan", "Mao et al., 2017", "https://arxiv.org/abs/1611.04076", "gan", "image (label)"),

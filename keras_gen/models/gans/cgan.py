@@ -21,7 +21,7 @@ from keras import layers
 
 from keras_gen.checks import check_option, check_positive
 from keras_gen.engine import Labels, Vector
-from keras_gen.layers import BatchNormalization, Maxout
+from keras_gen.layers import BatchNormalization, DropoutNoise, Maxout
 from keras_gen.losses.adversarial import OBJECTIVES
 from keras_gen.models.adversarial import AdversarialModel
 from keras_gen.models.gans.gan import RANGES, decaying_sgd
@@ -141,12 +141,12 @@ class CGAN(AdversarialModel):
 
 def hidden(x, units):
     """A hidden layer of ReLU units, with dropout."""
-    return layers.Dropout(0.5)(layers.Dense(units, "relu")(x))
+    return DropoutNoise(0.5)(layers.Dense(units, "relu")(x))
 
 
 def maxout(x, units, pieces=5):
     """A hidden layer of maxout units, with dropout."""
-    return layers.Dropout(0.5)(Maxout(units, pieces)(x))
+    return DropoutNoise(0.5)(Maxout(units, pieces)(x))
 
 
 def mlp_generator(shape, latent_dim, width, condition, activation):

@@ -31,7 +31,7 @@ from keras_gen.checks import (
     check_option,
     check_positive,
 )
-from keras_gen.layers import Maxout
+from keras_gen.layers import DropoutNoise, Maxout
 from keras_gen.losses.adversarial import OBJECTIVES
 from keras_gen.models.adversarial import AdversarialModel
 from keras_gen.networks.mlp import dense_layers, mlp_decoder
@@ -170,10 +170,10 @@ def decaying_sgd(factor):
 def maxout_discriminator(shape, hidden_units, pieces):
     """Maxout layers, with dropout of 0.2 before the first, else of 0.5."""
     images = keras.Input(shape)
-    x = layers.Dropout(0.2)(layers.Flatten()(images))
+    x = DropoutNoise(0.2)(layers.Flatten()(images))
     for units in hidden_units:
         x = Maxout(units, pieces, RandomUniform(-0.005, 0.005))(x)
-        x = layers.Dropout(0.5)(x)
+        x = DropoutNoise(0.5)(x)
     initializer = RandomUniform(-0.005, 0.005)
     logits = layers.Dense(1, kernel_initializer=initializer)(x)
     return keras.Model(images, logits, name="discriminator")

@@ -83,8 +83,8 @@ def test_defaults_are_the_papers():
     assert (model.prior.low, model.prior.high) == (0.0, 1.0)
     assert (model.latent_dim, model.value_range) == (100, (0.0, 1.0))
     for network, number in ((model.generator, 3), (model.discriminator, 3)):
-        rates = [x.rate for x in network.layers if hasattr(x, "rate")]
-        assert rates == [0.5] * number
+        levels = [x.level for x in network.layers if hasattr(x, "level")]
+        assert levels == [0.5] * number
     assert inspect.signature(CGAN).parameters["architecture"].default == "mlp"
     assert CGAN.presets["conv"] == {"architecture": "conv", "prior": "uniform"}
 

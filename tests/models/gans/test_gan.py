@@ -6,11 +6,10 @@ import math
 import keras
 import numpy as np
 import pytest
-from keras import layers
 
 from keras_gen import GAN
 from keras_gen.engine import Batch
-from keras_gen.layers import Maxout
+from keras_gen.layers import DropoutNoise, Maxout
 from keras_gen.losses.adversarial import OBJECTIVES
 from tests.contract.case import Case
 from tests.numerics import (
@@ -87,11 +86,9 @@ def test_defaults_are_the_official_codes():
     assert defaults["discriminator_steps"].default == 1
     assert defaults["discriminator_weight"].default == 1.0
     network = model.discriminator
-    rates = [x.rate for x in network.layers if isinstance(x, layers.Dropout)]
-    assert rates == [0.2, 0.5, 0.5]
-    assert not any(
-        isinstance(x, layers.Dropout) for x in model.generator.layers
-    )
+    levels = [x.level for x in network.layers if isinstance(x, DropoutNoise)]
+    assert levels == [0.2, 0.5, 0.5]
+    assert not any(isinstance(x, DropoutNoise) for x in model.generator.layers)
 
 
 def test_initial_weights():
