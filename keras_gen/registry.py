@@ -70,6 +70,7 @@ SYSTEMS = (
     System("acgan", "ACGAN", "gans.acgan", "Odena et al., 2017", "https://arxiv.org/abs/1610.09585", "gan", "image, some labels"),
     System("wgan", "WGAN", "gans.wgan", "Arjovsky et al., 2017", "https://arxiv.org/abs/1701.07875", "gan", "image"),
     System("wgan_gp", "WGANGP", "gans.wgan_gp", "Gulrajani et al., 2017", "https://arxiv.org/abs/1704.00028", "gan", "image (label)"),
+    System("sngan", "SNGAN", "gans.sngan", "Miyato et al., 2018", "https://arxiv.org/abs/1802.05957", "gan", "image (label)"),
     System("lsgan", "LSGAN", "gans.lsgan", "Mao et al., 2017", "https://arxiv.org/abs/1611.04076", "gan", "image (label)"),
 )
 # fmt: on

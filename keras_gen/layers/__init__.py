@@ -17,6 +17,12 @@ from keras_gen.layers.layer_normalization import LayerNormalization
 from keras_gen.layers.marginal import MixtureParameters, PseudoInputs
 from keras_gen.layers.maxout import Maxout
 from keras_gen.layers.shared_log_variance import SharedLogVariance
+from keras_gen.layers.spectral_normalization import (
+    SpectralConv2D,
+    SpectralConv2DTranspose,
+    SpectralDense,
+    SpectralEmbedding,
+)
 from keras_gen.layers.tied_decoder import TiedDecoder
 
 __all__ = [
@@ -34,5 +40,9 @@ __all__ = [
     "PseudoInputs",
     "SaltAndPepperNoise",
     "SharedLogVariance",
+    "SpectralConv2D",
+    "SpectralConv2DTranspose",
+    "SpectralDense",
+    "SpectralEmbedding",
     "TiedDecoder",
 ]

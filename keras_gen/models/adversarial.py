@@ -135,6 +135,13 @@ class AdversarialModel(ExampleModel):
         z = self.draw_latents(ops.shape(keras.tree.flatten(batch.x)[0])[0])
         return self.generate_step(z, batch.y, training)
 
+    def generate_batch(self, n, training=False):
+        """`n` examples, of latents and conditions drawn for them, and these
+        conditions."""
+        condition = self.draw_condition(n)
+        z = self.draw_latents(n)
+        return self.generate_step(z, condition, training), condition
+
     def discriminate_step(self, x, condition=None, training=False):
         """The discriminator's logits or the critic's scores of a batch."""
         if condition is None and self.condition is not None:

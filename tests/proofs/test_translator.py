@@ -6,6 +6,7 @@ import pytest
 from tests.contract.case import Case, all_cases
 from tests.contract.helpers import fit
 from tests.numerics import array
+from tests.proofs.translator import SHAPES
 
 # The discriminators are updated in the first of two steps.
 CONTRACT = {"translator": Case(total_updates={"discriminator": 1})}
@@ -22,7 +23,7 @@ def model(case):
 
 
 def images(domain, n=3):
-    shape = {"a": (4, 4, 1), "b": (4, 4, 2)}[domain]
+    shape = SHAPES[domain]
     return np.random.default_rng(0).normal(size=(n, *shape)).astype("float32")
 
 
@@ -46,7 +47,7 @@ def test_each_direction_is_served(model):
         "translate_ab",
         "translate_ba",
     ]
-    assert signatures["translate_ab"].inputs["x"].shape == (4, 4, 1)
+    assert signatures["translate_ab"].inputs["x"].shape == SHAPES["a"]
     assert signatures["translate_ba"].inputs["x"].shape == (4, 4, 2)
 
 

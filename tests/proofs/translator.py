@@ -12,7 +12,7 @@ from keras_gen.engine import Batch, Examples
 from keras_gen.layers import ImagePool
 from keras_gen.models.translation import TranslationModel
 
-SHAPES = {"a": (4, 4, 1), "b": (4, 4, 2)}
+SHAPES = {"a": (4, 4, 3), "b": (4, 4, 2)}
 
 
 @keras.saving.register_keras_serializable(package="keras_gen_tests")

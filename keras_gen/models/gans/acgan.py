@@ -156,15 +156,8 @@ class ACGAN(Classifier, AdversarialModel):
     def logits_step(self, x):
         return self.source_and_class(x)[1]
 
-    def generate_batch(self, batch, training):
-        """As many images as a batch has, and their classes."""
-        size = ops.shape(batch.x)[0]
-        labels = self.draw_condition(size)
-        z = self.draw_latents(size)
-        return self.generate_step(z, labels, training), labels
-
     def discriminator_loss(self, batch, training):
-        fake, labels = self.generate_batch(batch, training)
+        fake, labels = self.generate_batch(ops.shape(batch.x)[0], training)
         real, classes = self.source_and_class(batch.x, training)
         class_loss_real = self.classification_loss(batch.y, classes)
         fake = ops.stop_gradient(fake)
@@ -175,7 +168,7 @@ class ACGAN(Classifier, AdversarialModel):
         return loss + self.class_weight * (class_loss_real + class_loss_fake)
 
     def generator_loss(self, batch, training):
-        fake, labels = self.generate_batch(batch, training)
+        fake, labels = self.generate_batch(ops.shape(batch.x)[0], training)
         fake, classes = self.source_and_class(fake, training)
         class_loss_fake = cross_entropy(labels, classes)
         self.log(class_loss_fake=class_loss_fake)

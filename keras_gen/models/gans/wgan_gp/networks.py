@@ -13,6 +13,10 @@ from keras_gen.layers import (
 )
 from keras_gen.networks.architectures import Architecture
 from keras_gen.networks.conv import transposed_conv
+from keras_gen.networks.resnet import (
+    optimized_residual_block,
+    residual_block,
+)
 
 
 def scaled_uniform(fan_in, fan_out, gain=1.0):
@@ -30,41 +34,6 @@ def convolve(x, filters, kernel_size, strides=1, use_bias=True, gain=2.0):
     kernel = scaled_uniform(fan_in, fan_out, gain)
     options = dict(padding="same", use_bias=use_bias, kernel_initializer=kernel)
     return layer(filters, kernel_size, strides, **options)(x)
-
-
-def residual_block(x, filters, norm=None, resample=None, first_bias=True):
-    """Norm, ReLU, (upsample,) conv, norm, ReLU, conv(, mean pool).
-
-    `norm` returns a layer; `resample` is `"up"`, `"down"` or `None`. The
-    shortcut is the identity where the shape stays, else a 1x1 convolution. A
-    block that pools widens in its second convolution, others in their first.
-    """
-
-    def activate(x):
-        return layers.ReLU()(norm()(x) if norm else x)
-
-    def upsample(x):
-        return layers.UpSampling2D(2)(x) if resample == "up" else x
-
-    def pool(x):
-        return layers.AveragePooling2D(2)(x) if resample == "down" else x
-
-    hidden = x.shape[-1] if resample == "down" else filters
-    shortcut = x
-    if resample or x.shape[-1] != filters:
-        shortcut = pool(convolve(upsample(x), filters, 1, gain=1.0))
-    x = convolve(upsample(activate(x)), hidden, 3, use_bias=first_bias)
-    x = convolve(activate(x), filters, 3)
-    return layers.Add()([shortcut, pool(x)])
-
-
-def optimized_residual_block(x, filters):
-    """The first block of a critic: no activation on the image itself, which
-    the shortcut pools before its convolution."""
-    shortcut = convolve(layers.AveragePooling2D(2)(x), filters, 1, gain=1.0)
-    x = layers.ReLU()(convolve(x, filters, 3))
-    x = layers.AveragePooling2D(2)(convolve(x, filters, 3))
-    return layers.Add()([shortcut, x])
 
 
 def to_images(x, channels, gain):
@@ -87,7 +56,7 @@ def resnet_generator(shape, latent_dim, width, num_classes=None):
     norm = by_class if num_classes else BatchNormalization
     x = layers.Reshape((4, 4, width))(layers.Dense(16 * width)(z))
     for _ in range(3):
-        x = residual_block(x, width, norm, "up")
+        x = residual_block(x, width, convolve, norm, "up")
     images = to_images(x, shape[-1], gain=1.0)
     return keras.Model(inputs, images, name="generator")
 
@@ -95,9 +64,9 @@ def resnet_generator(shape, latent_dim, width, num_classes=None):
 def resnet_critic(shape, width, num_classes=None):
     """32x32: four blocks without normalization, a mean over positions."""
     images = keras.Input(shape)
-    x = optimized_residual_block(images, width)
+    x = optimized_residual_block(images, width, convolve)
     for resample in ("down", None, None):
-        x = residual_block(x, width, resample=resample)
+        x = residual_block(x, width, convolve, resample=resample)
     x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))
     return critic_heads(images, x, num_classes)
 
@@ -107,7 +76,9 @@ def deep_resnet_generator(shape, latent_dim, width):
     z = keras.Input((latent_dim,))
     x = layers.Reshape((4, 4, 8 * width))(layers.Dense(128 * width)(z))
     for size in (8 * width, 4 * width, 2 * width, width):
-        x = residual_block(x, size, BatchNormalization, "up", first_bias=False)
+        x = residual_block(
+            x, size, convolve, BatchNormalization, "up", first_bias=False
+        )
     images = to_images(x, shape[-1], gain=2.0)
     return keras.Model(z, images, name="generator")
 
@@ -117,7 +88,7 @@ def deep_resnet_critic(shape, width):
     images, norm = keras.Input(shape), LayerNormalization
     x = convolve(images, width, 3, gain=1.0)
     for size in (2 * width, 4 * width, 8 * width, 8 * width):
-        x = residual_block(x, size, norm, "down", first_bias=False)
+        x = residual_block(x, size, convolve, norm, "down", first_bias=False)
     return critic_heads(images, layers.Flatten()(x))
 
 

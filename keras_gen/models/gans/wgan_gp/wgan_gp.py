@@ -171,8 +171,7 @@ class WGANGP(AdversarialModel):
     def generator_loss(self, batch, training):
         # Of the batch, the size alone counts: no real image takes part.
         size = self.generator_batch_factor * ops.shape(batch.x)[0]
-        labels = self.draw_condition(size)
-        fake = self.generate_step(self.draw_latents(size), labels, training)
+        fake, labels = self.generate_batch(size, training)
         score, logits = self.critic_outputs(fake, training)
         loss = adversarial.wasserstein_generator(score)
         class_loss = self.class_loss("fake", labels, logits)
