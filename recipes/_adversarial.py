@@ -3,22 +3,34 @@
 from keras_gen import callbacks, data
 
 
-def fit(run, model, **options):
+def fit(run, model, num_labels=None, **options):
     """Trains a model on the run's images, with pictures of samples.
 
     Args:
         run: `Run`.
         model: The compiled model.
+        num_labels: Integer or `None`. How many images keep their labels; half
+            of a batch is of these.
         **options: Further arguments of `data.pipeline`.
     """
-    labeled = model.data_spec().y is not None
-    train = data.pipeline(
-        run.load("train"),
-        run.batch_size * model.batch_parts,
-        features=("image", "label") if labeled else "image",
-        value_range=model.value_range,
-        **{**run.order, **options},
-    )
+    if num_labels:
+        train = data.partly_labeled(
+            *run.labeled("train", 60_000, model.value_range),
+            num_labels,
+            run.batch_size * model.batch_parts,
+            steps_per_epoch=run.steps_per_epoch,
+            seed=run.options.seed,
+            start_step=run.start_step,
+        )
+    else:
+        labeled = model.data_spec().y is not None
+        train = data.pipeline(
+            run.load("train"),
+            run.batch_size * model.batch_parts,
+            features=("image", "label") if labeled else "image",
+            value_range=model.value_range,
+            **{**run.order, **options},
+        )
     # One column for each class.
     classes = getattr(model.condition, "num_classes", None)
     grid = {"num": 8 * classes, "columns": classes} if classes else {}

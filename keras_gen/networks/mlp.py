@@ -6,6 +6,8 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
+from keras_gen.layers import BatchNormalization
+
 
 def dense(
     units: int,
@@ -108,6 +110,25 @@ def mlp_decoder(
         x = dense(size, output_activation, initializer, **options)(h)
         outputs.append(layers.Reshape(input_shape)(x))
     return keras.Model(z, outputs if heads > 1 else outputs[0], name=name)
+
+
+def normalized_generator(
+    input_shape: tuple[int, ...],
+    latent_dim: int,
+    hidden_units: tuple[int, ...],
+    output_activation: str | None = "sigmoid",
+    activation: str = "relu",
+) -> keras.Model:
+    """A generator of dense layers with batch normalization.
+
+    What is not described here is as in `mlp_decoder`.
+    """
+    z = x = keras.Input((latent_dim,))
+    for units in hidden_units:
+        x = BatchNormalization()(layers.Dense(units)(x))
+        x = layers.Activation(activation)(x)
+    x = layers.Dense(math.prod(input_shape), output_activation)(x)
+    return keras.Model(z, layers.Reshape(input_shape)(x), name="generator")
 
 
 def dense_layers(network: keras.Model) -> list[layers.Dense]:

@@ -41,9 +41,23 @@ def train(model, case, first, last):
     return fit(model, data)
 
 
+def widen(model):
+    """Brings small initial weights to a variance of one over the inputs.
+
+    Signals that vanish in networks of few units would leave gradients that are
+    rounding alone.
+    """
+    for variable in model.trainable_variables:
+        value = keras.ops.convert_to_numpy(variable)
+        wanted, deviation = np.prod(value.shape[:-1]) ** -0.5, value.std()
+        if value.ndim > 1 and 0.0 < deviation < 0.5 * wanted:
+            variable.assign(value * (wanted / deviation))
+
+
 def save_start(folder, case):
     averaged = {"ema_decay": 0.5} if "ema_decay" in case.parameters else {}
     model = case.build(**averaged)
+    widen(model)
     model.compile(
         keras.optimizers.Adam(1e-3, beta_1=0.5, epsilon=1e-4), **QUICK
     )
