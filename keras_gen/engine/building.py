@@ -10,6 +10,7 @@ import keras
 
 from keras_gen.backend.seeds import derived_seed
 from keras_gen.checks import check_option
+from keras_gen.engine.ema import averaged_copy
 from keras_gen.engine.own_networks import check_network, output_shapes
 
 # The dtype policy and `random` are those of the whole process.
@@ -136,6 +137,21 @@ class Building:
                 keras.config.set_dtype_policy(policy)
                 if self.seed is not None:
                     random.setstate(state)
+
+    def average_of(self, name: str, network: keras.Model) -> keras.Model:
+        """A frozen copy of a network, which holds the average of its weights.
+
+        Args:
+            name: String. The attribute of the network.
+            network: `keras.Model`, which can be serialized.
+
+        Returns:
+            The copy. Assign it to an attribute, and call `update_average`
+            after each update.
+        """
+        copy = averaged_copy(network)
+        self._seed_layers(f"average of {name}", copy)
+        return copy
 
     def _seed_layers(self, name, network):
         """Seeds the layers, such as dropout, that have no seed of their own.

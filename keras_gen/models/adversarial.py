@@ -11,7 +11,6 @@ from keras_gen.engine import (
     Signature,
     Spec,
     Vector,
-    averaged_copy,
     update_average,
 )
 from keras_gen.engine.data_spec import map_spec
@@ -103,7 +102,7 @@ class AdversarialModel(ExampleModel):
                 # Only the user knows the range of their network's outputs.
                 self.value_range = None
             if self.ema_decay is not None:
-                self.ema_generator = averaged_copy(network)
+                self.ema_generator = self.average_of(name, network)
         return network
 
     def after_update(self, player):

@@ -5,6 +5,7 @@ import json
 
 import keras
 import numpy as np
+from keras import ops
 
 from tests.contract.case import BATCH
 
@@ -27,7 +28,7 @@ def trained(case):
 
 
 def arrays(variables):
-    return [np.array(keras.ops.convert_to_numpy(v)) for v in variables]
+    return [np.array(ops.convert_to_numpy(v)) for v in variables]
 
 
 def state_of(model):
@@ -64,3 +65,16 @@ def plain(config):
 def rows(data, start, stop):
     """Some rows of each array of data."""
     return keras.tree.map_structure(lambda x: x[start:stop], data)
+
+
+def widen(model):
+    """Brings small initial weights to a variance of one over the inputs.
+
+    Signals that vanish in networks of few units would leave gradients that are
+    rounding alone.
+    """
+    for variable in model.trainable_variables:
+        value = ops.convert_to_numpy(variable)
+        wanted, deviation = np.prod(value.shape[:-1]) ** -0.5, value.std()
+        if value.ndim > 1 and 0.0 < deviation < 0.5 * wanted:
+            variable.assign(value * (wanted / deviation))

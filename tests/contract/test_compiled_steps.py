@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from tests.contract.helpers import fit, state_of
+from tests.contract.helpers import fit, state_of, widen
 
 
 def smooth_optimizer():
@@ -78,6 +78,8 @@ def test_compiled_steps_equal_uncompiled_ones(
     quick = stepping_case.compiled(
         smooth_optimizer(), run_eagerly=False, jit_compile=True
     )
+    widen(eager)
+    widen(quick)
     data = stepping_case.data()
     before = state_of(eager)
     eager_history, quick_history = fit(eager, data), fit(quick, data)

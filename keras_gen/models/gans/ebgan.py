@@ -174,8 +174,8 @@ class EBGAN(AdversarialModel):
     def energy_and_code(self, x, training=False):
         """The energy of a batch, of shape `(batch,)`, and its codes."""
         code = self.encoder(x, training=training)
-        reconstruction = self.decoder(code, training=training)
-        error = at_least_float32(x) - at_least_float32(reconstruction)
+        mean = at_least_float32(self.decoder(code, training=training))
+        error = ops.cast(x, mean.dtype) - mean
         axes = tuple(range(1, len(error.shape)))
         if self.energy_kind == "mean_squared_error":
             return ops.mean(ops.square(error), axis=axes), code

@@ -27,7 +27,7 @@ from tests.contract.case import (
     distributed_keys,
     served_keys,
 )
-from tests.contract.helpers import fit, rows
+from tests.contract.helpers import fit, rows, widen
 from tests.numerics import one_program
 from tests.quick_compilation import compile_once
 
@@ -39,19 +39,6 @@ def train(model, case, first, last):
     """Trains from one step to before another; returns the history."""
     data = rows(case.data(steps=STEPS), first * BATCH, last * BATCH)
     return fit(model, data)
-
-
-def widen(model):
-    """Brings small initial weights to a variance of one over the inputs.
-
-    Signals that vanish in networks of few units would leave gradients that are
-    rounding alone.
-    """
-    for variable in model.trainable_variables:
-        value = keras.ops.convert_to_numpy(variable)
-        wanted, deviation = np.prod(value.shape[:-1]) ** -0.5, value.std()
-        if value.ndim > 1 and 0.0 < deviation < 0.5 * wanted:
-            variable.assign(value * (wanted / deviation))
 
 
 def save_start(folder, case):
