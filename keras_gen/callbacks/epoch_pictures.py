@@ -157,7 +157,10 @@ def require_images(model: keras.Model) -> None:
         ValueError: If its examples cannot be drawn.
     """
     shape = getattr(model, "example_shape", None)
-    if shape is not None and len(shape) not in (2, 3):
+    if shape is None:
+        return
+    domains = shape if isinstance(shape[0], tuple) else [shape]
+    if any(len(shape) not in (2, 3) for shape in domains):
         raise ValueError(
             "The examples of `model` must be images, (height, width[, "
             "channels]), to be drawn. Received: model="

@@ -1,7 +1,7 @@
 """A grid of samples after every epoch."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,15 @@ from keras_gen.callbacks.epoch_pictures import (
     require_images,
     require_method,
 )
-from keras_gen.pictures import image_grid
+from keras_gen.pictures import as_images, image_grid
 
 
 class SampleGrid(EpochPictures):
     """Writes a grid of a generative model's samples at the end of epochs.
 
-    The samples are drawn with the same seed each time, so that all pictures
-    show the same latents. Drawing with a seed leaves the model's random state
+    Images of several domains that a sample consists of are side by side. The
+    samples are drawn with the same seed each time, so that all pictures show
+    the same latents. Drawing with a seed leaves the model's random state
     alone, and so does not change the training.
 
     Args:
@@ -90,7 +91,26 @@ class SampleGrid(EpochPictures):
         else:
             images = self.model.sample(self.num, seed=self.seed)
         return image_grid(
-            images,
+            side_by_side(images) if isinstance(images, tuple) else images,
             columns=self.columns,
             value_range=range_of(self.model, self.value_range),
         )
+
+
+def side_by_side(parts: Sequence[Any]) -> np.ndarray:
+    """Joins the images of several arrays, each with those of its place.
+
+    Args:
+        parts: Sequence of arrays of images of one height, as many in each.
+            Gray ones are repeated where others have more channels.
+
+    Returns:
+        Array of shape `(num, height, width, channels)`, as wide as all parts.
+    """
+    parts = [as_images(part) for part in parts]
+    channels = max(part.shape[-1] for part in parts)
+    parts = [
+        np.repeat(part, channels, axis=-1) if part.shape[-1] == 1 else part
+        for part in parts
+    ]
+    return np.concatenate(parts, axis=2)

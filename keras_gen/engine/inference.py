@@ -53,6 +53,14 @@ class Inference:
             yield self.as_examples(part), *rest
 
     def _batches_of_pipeline(self, source, labeled):
+        for x, y in self.data_batches(source):
+            given = ()
+            if labeled and y is not None:
+                given = self.conditions_of(as_numpy(y), len(x))
+            yield x, *given
+
+    def data_batches(self, source):
+        """The pairs `x` and `y` that a data set of batches brings to `fit`."""
         if pipelines.is_endless(source):
             raise ValueError(
                 "`x` must have an end. Received: data without one. Pass "
@@ -60,10 +68,7 @@ class Inference:
             )
         for data in pipelines.batches(source):
             x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-            given = ()
-            if labeled and y is not None:
-                given = self.conditions_of(as_numpy(y), len(x))
-            yield x, *given
+            yield x, y
 
     def as_array(self, name: str, spec: Spec, value) -> np.ndarray:
         """An argument in the type and the shape of a spec, checked."""

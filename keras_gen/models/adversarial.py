@@ -1,5 +1,7 @@
 """Base class of the generative adversarial networks."""
 
+import typing
+
 import keras
 import numpy as np
 from keras import ops
@@ -51,6 +53,9 @@ class AdversarialModel(ExampleModel):
             or `critic`.
         batch_parts: Integer. The updates of the first player for each of the
             others, each on its own part of the batch.
+        sample_names: Tuple of strings. The served outputs, where the generator
+            has several; `example_shape` is then a tuple of their shapes, and
+            samples are a tuple of arrays.
 
     A subclass of another game defines:
         {player}_loss, for each player.
@@ -63,6 +68,7 @@ class AdversarialModel(ExampleModel):
     must_set = ("generator",)
     objective: Objective = OBJECTIVES["non_saturating"]
     adversary = "discriminator"
+    sample_names: typing.ClassVar[tuple[str, ...]] = ("samples",)
 
     def __init__(
         self,
@@ -126,7 +132,8 @@ class AdversarialModel(ExampleModel):
     def generate_step(self, z, condition=None, training=False):
         """The generator's batch for latents and conditions."""
         inputs = z if condition is None else [*keras.tree.flatten(z), condition]
-        return at_least_float32(self.generator(inputs, training=training))
+        outputs = self.generator(inputs, training=training)
+        return keras.tree.map_structure(at_least_float32, outputs)
 
     def generate_for(self, batch, training=False):
         """As many examples as a batch has, from latents of their own, under
@@ -182,7 +189,8 @@ class AdversarialModel(ExampleModel):
 
     def call(self, inputs, training=False):
         """Generates from latents, or from latents and a condition."""
-        return at_least_float32(self.sampler(inputs, training=False))
+        outputs = self.sampler(inputs, training=False)
+        return keras.tree.map_structure(at_least_float32, outputs)
 
     def latent_specs(self) -> dict[str, Spec]:
         """The served inputs that hold the latents."""
@@ -247,8 +255,10 @@ class AdversarialModel(ExampleModel):
         inputs = [line.reshape(n * steps, -1) for line in lines]
         for condition in self.conditions_of(labels, n):
             inputs.append(np.repeat(condition, steps, axis=0))
-        images = self.run_batched(self._generate, *inputs)
-        return images.reshape(n, steps, *images.shape[1:])
+        return keras.tree.map_structure(
+            lambda x: x.reshape(n, steps, *x.shape[1:]),
+            self.run_batched(self._generate, *inputs),
+        )
 
     def discriminate(
         self, x, *, labels=None, batch_size: int = 256
@@ -273,8 +283,10 @@ class AdversarialModel(ExampleModel):
         return self.run_conditioned(step, x, labels, given, **options)
 
     def signatures(self):
-        inputs, outputs = self.generator_inputs(), ("samples",)
-        return {"serving_default": Signature(self._generate, inputs, outputs)}
+        signature = Signature(
+            self._generate, self.generator_inputs(), self.sample_names
+        )
+        return {"serving_default": signature}
 
     def served_networks(self):
         return [self.sampler]

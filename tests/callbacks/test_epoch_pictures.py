@@ -11,6 +11,7 @@ from keras_gen.callbacks import (
     Reconstructions,
     SampleGrid,
 )
+from keras_gen.callbacks.sample_grid import side_by_side
 
 X = np.random.default_rng(0).uniform(size=(24, 6, 5, 1)).astype("float32")
 
@@ -377,6 +378,35 @@ def test_range_of_values_is_the_models(tmp_path):
     assert not np.array_equal(
         drawings(tmp_path, Fixed(symmetric), symmetric)[0], expected[0]
     )
+
+
+def test_images_of_several_arrays_are_joined_side_by_side():
+    """Each with those of its place; gray ones are given three channels."""
+    gray = np.arange(4.0).reshape(2, 1, 2, 1)
+    color = 10.0 + np.arange(6.0).reshape(2, 1, 1, 3)
+    expected = [
+        [[[0, 0, 0], [1, 1, 1], [10, 11, 12]]],
+        [[[2, 2, 2], [3, 3, 3], [13, 14, 15]]],
+    ]
+    np.testing.assert_array_equal(side_by_side((gray, color)), expected)
+    both = side_by_side((gray, gray[..., 0]))
+    assert both.shape == (2, 1, 4, 1)
+    np.testing.assert_array_equal(both[1].ravel(), [2, 3, 2, 3])
+
+
+def test_samples_of_two_domains_are_side_by_side(tmp_path):
+    a = np.zeros((3, 4, 5, 1))
+    shapes = ((4, 5, 1), (4, 5, 1))
+    model = Fixed(a, example_shape=shapes, sample=lambda *_, **__: (a, 1 - a))
+    grid = SampleGrid(tmp_path, num=3, columns=3)
+    grid.set_model(model)
+    picture = grid.draw()
+    assert picture.shape == (4 + 2 * 2, 3 * (10 + 2) + 2, 1)
+    cell = picture[2:6, 2:12, 0]
+    assert cell[:, :5].max() == 0 and cell[:, 5:].min() == 255
+    points = Fixed(a, example_shape=((4, 5, 1), (7,)))
+    with pytest.raises(ValueError, match="must be images"):
+        grid.set_model(points)
 
 
 def test_pictures_to_be_drawn_again_are_removed_at_once(tmp_path):

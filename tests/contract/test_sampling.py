@@ -33,35 +33,49 @@ def model(sampling_case):
         yield model
 
 
+def parts_of(samples, model, *axes):
+    """The arrays of samples: one, or a tuple of one for each domain."""
+    shapes = model.example_shape
+    parts = samples if isinstance(shapes[0], tuple) else (samples,)
+    shapes = shapes if isinstance(shapes[0], tuple) else (shapes,)
+    assert isinstance(parts, tuple)
+    for part, shape in zip(parts, shapes, strict=True):
+        assert isinstance(part, np.ndarray)
+        assert part.shape == (*axes, *shape)
+    return parts
+
+
 def test_sample_is_an_array_of_finite_examples(sampling_case, model):
     samples = model.sample(5, seed=0, **sampling_case.labels())
-    assert isinstance(samples, np.ndarray)
-    assert samples.dtype == "float32"
-    assert samples.shape == (5, *model.example_shape)
-    assert_finite([samples])
-    if model.value_range is not None:
-        low, high = model.value_range
-        assert low <= samples.min() and samples.max() <= high
+    for part in parts_of(samples, model, 5):
+        assert part.dtype == "float32"
+        assert_finite([part])
+        if model.value_range is not None:
+            low, high = model.value_range
+            assert low <= part.min() and part.max() <= high
 
 
 def test_a_seed_gives_the_same_samples_and_leaves_the_models_alone(
     sampling_case, model
 ):
     before, labels = arrays(model.variables), sampling_case.labels()
-    first = model.sample(5, seed=4, **labels)
-    again = model.sample(5, seed=4, **labels)
-    other = model.sample(5, seed=5, **labels)
+    first, again, other = (
+        parts_of(model.sample(5, seed=seed, **labels), model, 5)
+        for seed in (4, 4, 5)
+    )
     assert_identical(before, arrays(model.variables))
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
+    assert_identical(first, again)
+    assert not any(map(np.array_equal, first, other))
 
 
 def test_without_a_seed_samples_are_new_each_time(sampling_case, model, build):
     """And two models of one seed draw the same sequence."""
     before, weights = arrays(model.variables), arrays(model.weights)
     labels = sampling_case.labels()
-    first, second = model.sample(5, **labels), model.sample(5, **labels)
-    assert not np.array_equal(first, second)
+    first, second = (
+        parts_of(model.sample(5, **labels), model, 5) for _ in range(2)
+    )
+    assert not any(map(np.array_equal, first, second))
     assert_identical(weights, arrays(model.weights))
     moved = sum(
         not np.array_equal(a, b)
@@ -69,18 +83,19 @@ def test_without_a_seed_samples_are_new_each_time(sampling_case, model, build):
     )
     assert moved >= 1
     twin = build(sampling_case)
-    np.testing.assert_array_equal(first, twin.sample(5, **labels))
-    np.testing.assert_array_equal(second, twin.sample(5, **labels))
+    for expected in (first, second):
+        found = parts_of(twin.sample(5, **labels), model, 5)
+        assert_identical(found, expected)
 
 
 def test_samples_do_not_depend_on_the_batch_size(sampling_case, model):
     labels = sampling_case.labels()
-    np.testing.assert_allclose(
-        model.sample(5, seed=1, batch_size=2, **labels),
-        model.sample(5, seed=1, **labels),
-        rtol=1e-5,
-        atol=1e-6,
+    few, all_at_once = (
+        parts_of(model.sample(5, seed=1, **size, **labels), model, 5)
+        for size in ({"batch_size": 2}, {})
     )
+    for left, right in zip(few, all_at_once, strict=True):
+        np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-6)
 
 
 def test_labels_are_for_conditional_models(sampling_case, build):
@@ -123,11 +138,10 @@ def test_lines_between_latents_end_at_them(generating_case, build):
         return tuple(np.split(z, places, axis=1)) if len(places) else z
 
     lines = model.interpolate_latents(latents(a), latents(b), steps=4, **labels)
-    assert lines.shape == (3, 4, *model.example_shape)
-    for images, at in ((lines[:, 0], a), (lines[:, -1], b)):
-        expected = model.generate(latents(at), **labels)
-        np.testing.assert_allclose(images, expected, atol=1e-5)
-    middle = model.generate(latents(a + (b - a) / 3.0), **labels)
-    np.testing.assert_allclose(lines[:, 1], middle, atol=1e-5)
+    lines = parts_of(lines, model, 3, 4)
+    for place, at in ((0, a), (-1, b), (1, a + (b - a) / 3.0)):
+        expected = parts_of(model.generate(latents(at), **labels), model, 3)
+        for line, images in zip(lines, expected, strict=True):
+            np.testing.assert_allclose(line[:, place], images, atol=1e-5)
     with pytest.raises(ValueError, match="`z.*` .*must be"):
         model.generate(latents(z[:, 1:] if not len(places) else z)[:-1])

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from keras_gen.engine import Examples, Labels
+from keras_gen.engine.data_spec import map_spec
 from keras_gen.engine.specs import Spec
 from tests.contract.case import BATCH
 from tests.contract.helpers import assert_finite, fit, rows
@@ -21,10 +22,15 @@ def part_of_examples(case, ranged=False):
 
 
 def with_examples(case, change, steps=2, ranged=False):
-    """The data of a case with other examples."""
+    """The data of a case with other examples, and what is beside them."""
     data = list(case.data(steps))
     index, _ = part_of_examples(case, ranged)
-    data[index] = keras.tree.map_structure(change, data[index])
+
+    def changed(name, spec, leaf):
+        return change(leaf) if isinstance(spec, Examples) else leaf
+
+    spec = case.prototype.data_spec()
+    data[index] = map_spec(changed, spec[index], data[index], "x")
     return tuple(data)
 
 
@@ -255,13 +261,17 @@ def test_data_sets_wherever_arrays_are_taken(swept_case, method):
     rng = np.random.default_rng(0)
     spec = model.data_spec().x
     x, parts = spec.draw(rng, 6), []
+    if isinstance(model.example_shape[0], tuple):
+        # An example is of several domains, as the batches are.
+        x = (x, model.data_spec().y.draw(rng, 6))
     options = {"num_samples": 2} if method == "log_likelihood" else {}
     labels = {}
     if model.condition is not None and method == "discriminate":
         labels = {"labels": model.condition.draw(rng, 6)}
     for start, stop in ((0, 4), (4, 6)):
-        rest = [y[start:stop] for y in labels.values()]
-        parts.append((x[start:stop], *rest))
+        few = rows(x, start, stop)
+        few = few if isinstance(few, tuple) else (few,)
+        parts.append((*few, *rows(list(labels.values()), start, stop)))
     results = []
     for source, given in ((x, labels), ((part for part in parts), {})):
         # The same noise each time.
@@ -271,7 +281,7 @@ def test_data_sets_wherever_arrays_are_taken(swept_case, method):
         results.append(keras.tree.flatten(result))
     for whole, streamed in zip(*results, strict=True):
         np.testing.assert_allclose(whole, streamed, rtol=1e-5, atol=1e-5)
-    wrong = (widened(part) for part, *_ in parts)
+    wrong = ((widened(part), *rest) for part, *rest in parts)
     with pytest.raises(ValueError, match=spec.argument):
         getattr(model, method)(wrong, **options)
     if labels:

@@ -1,0 +1,5 @@
+"""The coupled generative adversarial networks."""
+
+from keras_gen.models.gans.cogan.cogan import CoGAN
+
+__all__ = ["CoGAN"]
