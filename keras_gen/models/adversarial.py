@@ -177,7 +177,7 @@ class AdversarialModel(ExampleModel):
         return self.objective.generator(fake)
 
     def training_step(self, batch):
-        adversary, *others = self.players
+        adversary, *others = self.players  # "critic", "generator"
         for part in self.split(batch, self.batch_parts):
             self.minimize(adversary, part)
         for player in others:
