@@ -67,6 +67,7 @@ SYSTEMS = (
     System("cgan", "CGAN", "gans.cgan", "Mirza and Osindero, 2014", "https://arxiv.org/abs/1411.1784", "gan", "image, label or vector"),
     System("dcgan", "DCGAN", "gans.dcgan", "Radford et al., 2016", "https://arxiv.org/abs/1511.06434", "gan", "image"),
     System("catgan", "CatGAN", "gans.catgan", "Springenberg, 2016", "https://arxiv.org/abs/1511.06390", "gan", "image, some labels or none"),
+    System("improved_gan", "ImprovedGAN", "gans.improved_gan", "Salimans et al., 2016", "https://arxiv.org/abs/1606.03498", "gan", "image, some labels"),
     System("infogan", "InfoGAN", "gans.infogan", "Chen et al., 2016", "https://arxiv.org/abs/1606.03657", "gan", "image"),
     System("ebgan", "EBGAN", "gans.ebgan", "Zhao et al., 2017", "https://arxiv.org/abs/1609.03126", "gan", "image"),
     System("acgan", "ACGAN", "gans.acgan", "Odena et al., 2017", "https://arxiv.org/abs/1610.09585", "gan", "image, some labels"),

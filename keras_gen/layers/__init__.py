@@ -16,6 +16,7 @@ from keras_gen.layers.k_sparse import KSparse
 from keras_gen.layers.layer_normalization import LayerNormalization
 from keras_gen.layers.marginal import MixtureParameters, PseudoInputs
 from keras_gen.layers.maxout import Maxout
+from keras_gen.layers.minibatch_discrimination import MinibatchDiscrimination
 from keras_gen.layers.shared_log_variance import SharedLogVariance
 from keras_gen.layers.spectral_normalization import (
     SpectralConv2D,
@@ -24,6 +25,15 @@ from keras_gen.layers.spectral_normalization import (
     SpectralEmbedding,
 )
 from keras_gen.layers.tied_decoder import TiedDecoder
+from keras_gen.layers.virtual_batch_normalization import (
+    ReferenceBatch,
+    VirtualBatchNormalization,
+)
+from keras_gen.layers.weight_normalization import (
+    WeightNormConv2D,
+    WeightNormConv2DTranspose,
+    WeightNormDense,
+)
 
 __all__ = [
     "AdditiveNoise",
@@ -36,8 +46,10 @@ __all__ = [
     "LayerNormalization",
     "MaskingNoise",
     "Maxout",
+    "MinibatchDiscrimination",
     "MixtureParameters",
     "PseudoInputs",
+    "ReferenceBatch",
     "SaltAndPepperNoise",
     "SharedLogVariance",
     "SpectralConv2D",
@@ -45,4 +57,8 @@ __all__ = [
     "SpectralDense",
     "SpectralEmbedding",
     "TiedDecoder",
+    "VirtualBatchNormalization",
+    "WeightNormConv2D",
+    "WeightNormConv2DTranspose",
+    "WeightNormDense",
 ]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from keras import ops
 
+from keras_gen.backend import replica_mean
 from keras_gen.backend.precision import at_least_float32
 
 
@@ -35,6 +36,51 @@ def non_saturating_generator(fake):
 def minimax_generator(fake):
     """`-E[softplus(fake)] = E[log(1 - D(G(z)))]`, which saturates."""
     return -ops.mean(ops.softplus(at_least_float32(fake)))
+
+
+def smoothed_real(real, target=1.0, weights=None):
+    """`E[a softplus(-real) + (1 - a) softplus(real)]`, of real examples.
+
+    One-sided label smoothing: `a`, the target, is below 1 for real examples,
+    while that of generated ones stays 0. Otherwise the best discriminator
+    would have the density of generated examples in its numerator.
+
+    Args:
+        target: Float, `a`.
+        weights: Tensor of the shape of `real`, with the mean 1, or `None`.
+
+    Reference:
+
+    - [Salimans et al., 2016](https://arxiv.org/abs/1606.03498)
+    """
+    real = at_least_float32(real)
+    losses = ops.softplus(-real) + (1.0 - target) * real
+    return ops.mean(losses if weights is None else weights * losses)
+
+
+def feature_matching(real, fake, weights=None, absolute=False):
+    """The difference of the mean features of real and generated examples.
+
+    The means are over the batch of all workers.
+
+    Args:
+        real: Tensor of shape `(batch, features)`, of real examples.
+        fake: Tensor of shape `(other batch, features)`, of generated ones.
+        weights: Tensor of shape `(batch,)`, of the real examples, with the
+            mean 1, or `None`.
+        absolute: Boolean. Whether the loss is the mean over the features of
+            absolute differences, or of squares.
+
+    Reference:
+
+    - [Salimans et al., 2016](https://arxiv.org/abs/1606.03498)
+    """
+    real, fake = at_least_float32(real), at_least_float32(fake)
+    if weights is not None:
+        real = ops.cast(weights, real.dtype)[:, None] * real
+    means = [replica_mean(ops.mean(x, axis=0)) for x in (real, fake)]
+    difference = means[0] - means[1]
+    return ops.mean(ops.abs(difference) if absolute else ops.square(difference))
 
 
 def wasserstein_critic(real, fake):

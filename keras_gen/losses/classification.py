@@ -45,3 +45,36 @@ def labeled_mean(values, labels):
     labeled = ops.cast(labels >= 0, values.dtype)
     fraction = replica_mean(ops.mean(labeled))
     return ops.divide_no_nan(ops.mean(labeled * values), fraction)
+
+
+def source_logits(logits):
+    """The logits of being real, of a classifier into classes or "generated".
+
+    With the logits `l_1` to `l_K` of the classes, and 0 for generated examples,
+    a softmax of `K + 1` logits has the odds `sum_k exp(l_k)` for any class.
+
+    Args:
+        logits: Tensor of shape `(batch, num_classes)`.
+
+    Returns:
+        Tensor of shape `(batch,)`, `logsumexp_k l_k`.
+
+    Reference:
+
+    - [Salimans et al., 2016](https://arxiv.org/abs/1606.03498)
+    """
+    return ops.logsumexp(at_least_float32(logits), axis=-1)
+
+
+def unlabeled_weights(labels):
+    """Weights of mean 1 over the batch of all workers: of unlabeled examples.
+
+    If all of them have labels, each has the weight 1.
+
+    Args:
+        labels: Integer tensor of shape `(batch,)`, with -1 for no label.
+    """
+    unlabeled = ops.cast(labels < 0, "float32")
+    fraction = replica_mean(ops.mean(unlabeled))
+    weights = ops.divide_no_nan(unlabeled, fraction)
+    return ops.where(fraction > 0.0, weights, ops.ones_like(weights))

@@ -46,3 +46,31 @@ def interpolates(real, fake, alpha):
     """
     shape = (-1, *[1] * (len(real.shape) - 1))
     return real + ops.reshape(alpha, shape) * (fake - real)
+
+
+def distance_to_averages(values, averages):
+    """`sum ||value - average||^2`, through which values alone are trained.
+
+    Historical averaging: with the averages of a player's parameters over all
+    past updates, the penalty lets it settle where it would circle.
+
+    Args:
+        values: List of tensors or variables.
+        averages: List of tensors or variables of the same shapes.
+
+    Reference:
+
+    - [Salimans et al., 2016](https://arxiv.org/abs/1606.03498)
+    """
+    total = 0.0
+    for value, average in zip(values, averages, strict=True):
+        value, average = map(ops.convert_to_tensor, (value, average))
+        difference = value - ops.stop_gradient(average)
+        total = total + ops.sum(ops.square(difference))
+    return total
+
+
+def running_average(average, value, count):
+    """The mean of `count` values, of which all but the last have `average`."""
+    rate = ops.cast(1.0 / ops.cast(count, "float32"), average.dtype)
+    return average + rate * (value - average)

@@ -210,3 +210,87 @@ def test_objectives():
     assert value(game.discriminator, real, fake) == pytest.approx(expected)
     expected = 0.5 * ((fake - 0.5) ** 2).mean()
     assert value(game.generator, fake) == pytest.approx(expected)
+
+
+# ---- One-sided label smoothing, feature matching ----------------------------
+
+
+def test_smoothed_real_against_probabilities(double):
+    for target in (1.0, 0.9, 0.75):
+        found = value(
+            lambda real, a=target: adversarial.smoothed_real(real, a), LOGITS
+        )
+        p = sigmoid(LOGITS)
+        terms = target * np.log(p) + (1.0 - target) * np.log(1.0 - p)
+        np.testing.assert_allclose(found, -terms.mean(), rtol=1e-6)
+
+
+def test_smoothing_with_1_is_the_loss_of_the_game(double):
+    zeros = np.full(3, -1e4)
+    found = value(adversarial.smoothed_real, LOGITS)
+    expected = value(adversarial.logistic_discriminator, LOGITS, zeros)
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("target", [1.0, 0.9, 0.5])
+def test_the_best_constant_discriminator_has_half_of_the_target(double, target):
+    """Where both densities are equal: `D = a / 2`, as the target is one-sided.
+
+    Smoothing both would leave it at 1/2.
+    """
+
+    def slope(probability):
+        logit = math.log(probability / (1.0 - probability))
+        return gradient(
+            lambda x: (
+                adversarial.smoothed_real(x, target)
+                + adversarial.logistic_discriminator(0.0 * x + 1e4, x)
+            ),
+            np.array([logit]),
+        )[0]
+
+    best = target / 2
+    assert slope(best) == pytest.approx(0.0, abs=1e-7)
+    assert slope(best + 0.05) > 1e-2 and slope(best - 0.05) < -1e-2
+
+
+def test_weights_of_real_examples():
+    weights = np.array([0.0, 3.0, 0.0])
+    real = np.array([5.0, -1.0, 2.0])
+    found = array(adversarial.smoothed_real(tensor(real), 0.9, tensor(weights)))
+    alone = array(adversarial.smoothed_real(tensor(real[1:2]), 0.9))
+    assert float(found) == pytest.approx(float(alone), rel=1e-6)
+
+
+FEATURES = np.random.default_rng(0).normal(size=(6, 5))
+OTHERS = np.random.default_rng(1).normal(1.0, 2.0, size=(4, 5))
+
+
+def test_feature_matching_compares_means(double):
+    gap = FEATURES.mean(axis=0) - OTHERS.mean(axis=0)
+    found = value(adversarial.feature_matching, FEATURES, OTHERS)
+    assert found == pytest.approx((gap**2).mean(), rel=1e-6)
+    found = adversarial.feature_matching(
+        tensor(FEATURES), tensor(OTHERS), absolute=True
+    )
+    assert float(array(found)) == pytest.approx(np.abs(gap).mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_feature_matching_of_the_same_examples_is_0(double, absolute):
+    """In any order: no example is matched to another."""
+    shuffled = FEATURES[np.random.default_rng(2).permutation(6)]
+    assert np.abs(shuffled - FEATURES).max() > 0.5
+    found = adversarial.feature_matching(
+        tensor(FEATURES), tensor(shuffled), absolute=absolute
+    )
+    assert float(array(found)) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_feature_matching_of_some_of_the_real_examples(double):
+    weights = np.array([2.0, 0.0, 2.0, 0.0, 2.0, 0.0])
+    found = adversarial.feature_matching(
+        tensor(FEATURES), tensor(OTHERS), tensor(weights)
+    )
+    expected = value(adversarial.feature_matching, FEATURES[::2], OTHERS)
+    assert float(array(found)) == pytest.approx(expected, rel=1e-6)

@@ -103,3 +103,43 @@ def test_labels_may_be_of_any_type():
                 found = array(fn(given, tensor(LOGITS)))
                 assert found.dtype == np.float32
                 assert found == value(fn, labels)
+
+
+# ---- Classes and "generated" ------------------------------------------------
+
+
+def test_source_logits_are_those_of_one_more_class():
+    """With its logit at 0; so they are the losses of a softmax of K + 1."""
+    with double_precision():
+        every = np.concatenate([LOGITS, np.zeros((6, 1))], axis=1)
+        log_p = scipy.special.log_softmax(every, axis=1)
+        source = array(classification.source_logits(tensor(LOGITS)))
+        generated = np.logaddexp(0.0, source)
+        np.testing.assert_allclose(generated, -log_p[:, -1], rtol=1e-7)
+        real = np.logaddexp(0.0, -source)
+        known = np.log1p(-np.exp(log_p[:, -1]))
+        np.testing.assert_allclose(real, -known, rtol=1e-7)
+        # The K-way cross-entropy is that of a class, given that it is real.
+        labels = np.array([0, 1, 2, 3, 1, 2])
+        supervised = value(classification.cross_entropy, labels)
+        together = -log_p[range(6), labels].mean()
+        assert together == pytest.approx(supervised + real.mean(), rel=1e-6)
+        # One number added to all K + 1 logits changes nothing.
+        shifted = scipy.special.log_softmax(every + 3.0, axis=1)
+        np.testing.assert_allclose(shifted, log_p, rtol=1e-7)
+        moved = array(classification.source_logits(tensor(LOGITS + 3.0)))
+        np.testing.assert_allclose(moved, source + 3.0, rtol=1e-7)
+
+
+def test_with_one_class_the_source_logit_is_its_logit():
+    found = array(classification.source_logits(tensor(LOGITS[:, :1])))
+    np.testing.assert_allclose(found, LOGITS[:, 0], rtol=1e-5)
+
+
+def test_weights_of_unlabeled_examples():
+    found = array(classification.unlabeled_weights(labels_of(LABELS)))
+    np.testing.assert_allclose(found, [3.0, 0, 0, 0, 3.0, 0])
+    assert found.mean() == pytest.approx(1.0)
+    for labels in (np.full(6, -1), BEST):
+        found = array(classification.unlabeled_weights(labels_of(labels)))
+        np.testing.assert_array_equal(found, np.ones(6))

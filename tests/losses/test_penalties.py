@@ -11,6 +11,7 @@ from tests.numerics import (
     double_precision,
     gradient,
     loss_and_gradients,
+    one_program,
     tensor,
 )
 
@@ -142,3 +143,85 @@ def test_gradients_of_a_sum_are_those_of_each_example(rng):
     # Batch normalization makes each score depend on the whole batch.
     joint, single = joint_and_single(normalized)
     assert np.abs(joint - single).max() > 0.01
+
+
+# ---- Historical averaging ---------------------------------------------------
+
+
+def test_distance_to_averages(rng):
+    values = [rng.normal(size=(3, 2)), rng.normal(size=4)]
+    averages = [rng.normal(size=(3, 2)), rng.normal(size=4)]
+    pairs = list(zip(values, averages, strict=True))
+    found = penalties.distance_to_averages(
+        list(map(tensor, values)), list(map(tensor, averages))
+    )
+    expected = sum(((a - b) ** 2).sum() for a, b in pairs)
+    assert float(array(found)) == pytest.approx(expected, rel=1e-5)
+    for value, average in pairs:
+        slope = gradient(
+            lambda x, a=average: penalties.distance_to_averages(
+                [x], [tensor(a)]
+            ),
+            value,
+        )
+        np.testing.assert_allclose(slope, 2 * (value - average), rtol=1e-4)
+        # The averages are constants, even where they depend on the values.
+        slope = gradient(
+            lambda x: penalties.distance_to_averages([x], [0.5 * x]), value
+        )
+        np.testing.assert_allclose(slope, value, rtol=1e-4)
+
+
+def test_a_value_that_is_its_average_costs_nothing(rng):
+    """As the first one is: neither a penalty nor a gradient."""
+    x = rng.normal(size=5)
+    found = penalties.distance_to_averages([tensor(x)], [tensor(x)])
+    assert float(array(found)) == 0.0
+    slope = gradient(
+        lambda y: penalties.distance_to_averages([y], [tensor(x)]), x
+    )
+    np.testing.assert_allclose(slope, 0.0, atol=1e-6)
+
+
+def test_running_averages_are_means(rng):
+    values = rng.normal(size=(20, 3)).astype("float32")
+    average = tensor(values[0])
+    for count, value in enumerate(values[1:], start=2):
+        average = penalties.running_average(average, tensor(value), count)
+        np.testing.assert_allclose(
+            array(average), values[:count].mean(axis=0), rtol=1e-4, atol=1e-6
+        )
+
+
+def play(weight, steps=3000, rate=0.05):
+    """`min_x max_y xy` from (1, 1), by simultaneous gradient descent.
+
+    Returns the distance from the equilibrium.
+    """
+
+    def losses(point, other, average):
+        """`xy` and `-xy`, of each player's own coordinate."""
+        other = ops.stop_gradient(other)
+        game = point[0] * other[1] - other[0] * point[1]
+        penalty = penalties.distance_to_averages([point], [average])
+        return game + weight * penalty
+
+    def step(point, average, count):
+        slope = backend.gradient(lambda p: losses(p, point, average), point)
+        point = point - rate * slope
+        average = penalties.running_average(average, point, count)
+        return ops.stop_gradient(point), ops.stop_gradient(average)
+
+    step = one_program(step)
+    point = average = tensor(np.ones(2))
+    for count in range(2, steps + 2):
+        point, average = step(point, average, tensor(float(count)))
+    return float(np.linalg.norm(array(point)))
+
+
+def test_historical_averaging_ends_the_circling_of_a_game():
+    """Without it, the players move away; a large weight drags."""
+    # Each step has the factor sqrt(1 + rate^2): 60 after 3000.
+    assert play(0.0, 500) == pytest.approx(2**0.5 * 1.0025**250, rel=1e-3)
+    assert play(0.1) < 0.02
+    assert 0.1 < play(1.0) < 1.0
