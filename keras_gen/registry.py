@@ -72,6 +72,7 @@ SYSTEMS = (
     System("ebgan", "EBGAN", "gans.ebgan", "Zhao et al., 2017", "https://arxiv.org/abs/1609.03126", "gan", "image"),
     System("acgan", "ACGAN", "gans.acgan", "Odena et al., 2017", "https://arxiv.org/abs/1610.09585", "gan", "image, some labels"),
     System("cogan", "CoGAN", "gans.cogan", "Liu and Tuzel, 2016", "https://arxiv.org/abs/1606.07536", "gan", "images of two domains"),
+    System("triple_gan", "TripleGAN", "gans.triple_gan", "Li et al., 2017", "https://arxiv.org/abs/1703.02291", "gan", "image, some labels"),
     System("wgan", "WGAN", "gans.wgan", "Arjovsky et al., 2017", "https://arxiv.org/abs/1701.07875", "gan", "image"),
     System("wgan_gp", "WGANGP", "gans.wgan_gp", "Gulrajani et al., 2017", "https://arxiv.org/abs/1704.00028", "gan", "image (label)"),
     System("sngan", "SNGAN", "gans.sngan", "Miyato et al., 2018", "https://arxiv.org/abs/1802.05957", "gan", "image (label)"),

@@ -34,7 +34,7 @@ from keras_gen.checks import (
     check_option,
     check_positive,
 )
-from keras_gen.engine import Batch, Labels, averaged_copy, update_average
+from keras_gen.engine import Batch, Labels, update_average
 from keras_gen.losses.adversarial import (
     OBJECTIVES,
     feature_matching,
@@ -234,10 +234,8 @@ class ImprovedGAN(HistoricalAveraging, Classifier, AdversarialModel):
             logits=1,
         )
         if classifier_ema_decay is not None:
-            self.ema_discriminator = self.network_of(
-                "ema_discriminator",
-                None,
-                partial(averaged_copy, self.discriminator),
+            self.ema_discriminator = self.average_of(
+                "discriminator", self.discriminator
             )
         self.add_historical_averages()
 
