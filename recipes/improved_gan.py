@@ -11,11 +11,10 @@ images, in percent. The paper's run is on MNIST, with 100 labels.
 import dataclasses
 
 import keras
-import numpy as np
 
+import _adversarial
 import _recipe as recipe
 import keras_gen
-from keras_gen import callbacks, data
 
 PRESETS = {
     "smoke": recipe.Preset(epochs=2, steps_per_epoch=30, batch_size=100),
@@ -36,39 +35,19 @@ class Options(recipe.Options):
 
 def main(options):
     run = recipe.start("improved_gan", options, PRESETS)
-    model, classes = run.resumed(), run.num_classes()
-    resumed = model is not None
-    if not resumed:
+    model = run.resumed()
+    if model is None:
         model = keras_gen.ImprovedGAN.from_preset(
             options.preset,
             image_shape=run.image_shape,
-            **{"num_classes": classes, **run.arguments},
+            **{"num_classes": run.num_classes(), **run.arguments},
         )
-    x, labels = run.labeled("train", 60_000, model.value_range)
-    train = data.partly_labeled(
-        x,
-        labels,
-        options.num_labels,
-        run.batch_size,
-        steps_per_epoch=run.steps_per_epoch,
-        seed=options.seed,
-        start_step=run.start_step,
-    )
-    if not resumed:
-        some = np.random.default_rng(options.seed).permutation(len(x))[:500]
-        model.initialize_from(x[some])
+        model.initialize_from(run.images("train", 500, model.value_range))
         # For few images; the paper's rate, 3e-3, lets the generator fall back.
         adam = keras.optimizers.Adam(3e-4, beta_1=0.5)
         run.compile(model, None if options.preset == "paper" else adam)
     model.summary()
-    model.fit(
-        train.dataset,
-        **run.length,
-        callbacks=[
-            callbacks.SampleGrid(run.folder / "samples"),
-            *run.callbacks(),
-        ],
-    )
+    _adversarial.fit(run, model, options.num_labels)
     test, test_labels = run.labeled("test", value_range=model.value_range)
     wrong = (model.classify(test) != test_labels).mean()
     report = {"classification_error": 100.0 * wrong}

@@ -4,7 +4,7 @@
 
 The squared maximum mean discrepancy of the codes of test images from the prior,
 the mutual information of codes and images, and the squared error of the
-reconstructions.
+reconstructions. Images are binarized, but for `--gray`.
 """
 
 import _claim
@@ -34,7 +34,8 @@ def figures(model, x):
 
 def main(arguments):
     table = _seeds.Table()
-    x, _ = _seeds.test_images(arguments)
+    x, _ = _seeds.test_images(arguments, binary=not arguments.gray)
+    options = {"binarize": None if arguments.gray else "dynamic"}
     for seed in arguments.seeds:
         models = {
             "MMD-VAE": keras_gen.InfoVAE(
@@ -47,7 +48,7 @@ def main(arguments):
         }
         for name, model in models.items():
             adam = keras.optimizers.Adam(1e-3)
-            _seeds.fit(model, arguments, seed, 200, adam)
+            _seeds.fit(model, arguments, seed, 200, adam, **options)
             table.add(name, seed, **figures(model, x))
     table.show()
 
@@ -56,5 +57,8 @@ if __name__ == "__main__":
     parser = _seeds.parser(__doc__, epochs=5)
     parser.add_argument(
         "--weight", type=float, default=1000.0, help="that of the discrepancy"
+    )
+    parser.add_argument(
+        "--gray", action="store_true", help="images are not binarized"
     )
     main(parser.parse_args())

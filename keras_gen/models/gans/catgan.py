@@ -154,9 +154,9 @@ class CatGAN(ClusterClassifier, AdversarialModel):
     def default_optimizer(self):
         return keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8)
 
-    def class_logits(self, x, training=False):
+    def class_logits(self, inputs, training=False):
         """The logits of `p(y|x)`."""
-        return at_least_float32(self.discriminator(x, training=training))
+        return at_least_float32(self.discriminator(inputs, training=training))
 
     def logits_step(self, x):
         return self.class_logits(x)

@@ -219,9 +219,9 @@ class TripleGAN(Classifier, AdversarialModel):
         """Each class as often."""
         return ops.mod(ops.arange(n, dtype="int32"), self.num_classes)
 
-    def class_logits(self, x, training=False):
+    def class_logits(self, inputs, training=False):
         """The logits of `p(y|x)`."""
-        return at_least_float32(self.classifier(x, training=training))
+        return at_least_float32(self.classifier(inputs, training=training))
 
     def logits_step(self, x):
         network = self.classifier
