@@ -1,5 +1,6 @@
 """What every test runs under: one backend, fixed seeds, a blank Keras."""
 
+import gc
 import importlib.util
 import os
 import tempfile
@@ -45,3 +46,9 @@ def fresh_module():
 @pytest.fixture(autouse=True)
 def fresh_test(fresh_module):
     start_afresh()
+
+
+def pytest_unconfigure():
+    # An iterator of tf.data whose threads call Python waits for them when it
+    # is deleted; once the interpreter ends, they never come.
+    gc.collect()
