@@ -25,7 +25,7 @@ from functools import partial
 import keras
 from keras import layers, ops
 
-from keras_gen.backend import replica_mean
+from keras_gen.backend import replica, replica_mean
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import (
     as_units,
@@ -216,8 +216,9 @@ class TripleGAN(Classifier, AdversarialModel):
     # ---- The networks -------------------------------------------------------
 
     def draw_condition(self, n):
-        """Each class as often."""
-        return ops.mod(ops.arange(n, dtype="int32"), self.num_classes)
+        """Each class as often, in the batch that all workers share."""
+        rows = ops.arange(n, dtype="int32")
+        return ops.mod(replica()[0] * n + rows, self.num_classes)
 
     def class_logits(self, inputs, training=False):
         """The logits of `p(y|x)`."""
