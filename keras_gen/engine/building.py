@@ -149,7 +149,8 @@ class Building:
             The copy. Assign it to an attribute, and call `update_average`
             after each update.
         """
-        copy = averaged_copy(network)
+        with self.building_scope():
+            copy = averaged_copy(network)
         self._seed_layers(f"average of {name}", copy)
         return copy
 

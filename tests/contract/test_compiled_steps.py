@@ -18,14 +18,15 @@ def smooth_optimizer():
     A gradient that is zero but for rounding, as that of a bias in front
     of a normalization, would else become a full step of random sign.
     """
-    return keras.optimizers.Adam(1e-2, beta_1=0.5, epsilon=1e-2)
+    return keras.optimizers.Adam(1e-2, beta_1=0.5, epsilon=1e-1)
 
 
 def assert_close(left, right):
-    # Fused and reordered float32 sums: rounding of 1e-7, and what two steps
-    # of 1e-2 make of it, behind the normalization of small batches above all.
+    # Fused and reordered float32 sums: rounding of 1e-7, and what the
+    # normalization of small batches makes of it, above all in the gradients of
+    # biases in front of it, which would be zero: hundredths of a step of 1e-2.
     for a, b in zip(left, right, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
 @pytest.fixture

@@ -195,8 +195,8 @@ class EBGAN(AdversarialModel):
         real, _ = self.energy_and_code(batch.x, training)
         fake, _ = self.energy_and_code(fake, training)
         self.log(energy_real=ops.mean(real), energy_fake=ops.mean(fake))
-        margin = self.scheduled(self.margin)
-        return ops.mean(real) + ops.mean(ops.relu(margin - fake))
+        missing = ops.subtract(self.scheduled(self.margin), fake)
+        return ops.mean(real) + ops.mean(ops.relu(missing))
 
     def generator_loss(self, batch, training):
         fake = self.generate_for(batch, training)

@@ -269,10 +269,11 @@ class TripleGAN(Classifier, AdversarialModel):
             pseudo_label_loss=pseudo_label_loss,
             entropy=entropy,
         )
+        pseudo_weight = self.scheduled(self.pseudo_label_weight)
         adversarial = self.classifier_adversarial_loss(batch.x, logits)
         return (
             class_loss
-            + self.scheduled(self.pseudo_label_weight) * pseudo_label_loss
+            + ops.multiply(pseudo_weight, pseudo_label_loss)
             + self.alpha * self.adversarial_weight * adversarial
             + self.entropy_weight * entropy
             + self.balance_weight * self.balance_loss(logits)

@@ -40,7 +40,7 @@ CONTRACT = {
         input_shape=(8, 8, 1),
         latent_dim=3,
         architecture="conv",
-        base_filters=2,
+        base_filters=3,
         margin=100.0,
     ),
 }
