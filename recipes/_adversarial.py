@@ -1,6 +1,32 @@
 """What the recipes of generative adversarial networks share."""
 
+import dataclasses
+
+import keras
+
+import _recipe as recipe
 from keras_gen import callbacks, data
+
+
+@dataclasses.dataclass
+class FewLabels(recipe.Options):
+    """Trains a GAN that classifies, from few labels."""
+
+    num_labels: int = 100
+    """Labeled examples, class-balanced."""
+
+
+def adam_with_linear_decay(rate, updates, end=0.0, beta_1=0.0):
+    """Adam whose rate falls to its last over so many updates."""
+    decay = keras.optimizers.schedules.PolynomialDecay(rate, updates, end)
+    return keras.optimizers.Adam(decay, beta_1=beta_1, beta_2=0.9)
+
+
+def classification_error(run, model):
+    """Percent of test images that a model classifies wrongly."""
+    x, labels = run.labeled("test", value_range=model.value_range)
+    wrong = (model.classify(x) != labels).mean()
+    return {"classification_error": 100.0 * float(wrong)}
 
 
 def fit(run, model, num_labels=None, **options):

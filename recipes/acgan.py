@@ -38,9 +38,7 @@ def main(options):
         run.compile(model, None if options.preset == "paper" else adam)
     model.summary()
     _adversarial.fit(run, model)
-    x, labels = run.labeled("test", value_range=model.value_range)
-    error = 100.0 * float((model.classify(x) != labels).mean())
-    report = {"classification_error": error}
+    report = _adversarial.classification_error(run, model)
     run.finish(model, {**run.sample_quality(model), **report})
 
 

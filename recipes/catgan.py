@@ -36,10 +36,9 @@ def report(run, model):
     """How well the categories of test images tell their classes."""
     if not run.has_labels:
         return {}
-    x, labels = run.labeled("test", value_range=model.value_range)
     if model.supervised:
-        wrong = (model.classify(x) != labels).mean()
-        return {"classification_error": 100.0 * float(wrong)}
+        return _adversarial.classification_error(run, model)
+    x, labels = run.labeled("test", value_range=model.value_range)
     found = metrics.matched_accuracy(model.assign(x), labels)
     return {"matched_accuracy": found.accuracy}
 

@@ -8,8 +8,6 @@ drawn from all images. The metrics have the error of the classifier on test
 images, in percent. The paper's run is on MNIST, with 100 labels.
 """
 
-import dataclasses
-
 import keras
 
 import _adversarial
@@ -23,14 +21,6 @@ PRESETS = {
         epochs=300, steps_per_epoch=600, batch_size=200, dataset="mnist"
     ),
 }
-
-
-@dataclasses.dataclass
-class Options(recipe.Options):
-    """Trains a semi-supervised GAN by the improved techniques."""
-
-    num_labels: int = 100
-    """Labeled examples, class-balanced."""
 
 
 def main(options):
@@ -48,11 +38,9 @@ def main(options):
         run.compile(model, None if options.preset == "paper" else adam)
     model.summary()
     _adversarial.fit(run, model, options.num_labels)
-    test, test_labels = run.labeled("test", value_range=model.value_range)
-    wrong = (model.classify(test) != test_labels).mean()
-    report = {"classification_error": 100.0 * wrong}
+    report = _adversarial.classification_error(run, model)
     run.finish(model, {**report, **run.sample_quality(model)})
 
 
 if __name__ == "__main__":
-    recipe.cli(main, keras_gen.ImprovedGAN, Options)
+    recipe.cli(main, keras_gen.ImprovedGAN, _adversarial.FewLabels)

@@ -9,8 +9,6 @@ it. Learning rates decay linearly over the run. The paper's run is the ResNet on
 CIFAR-10, on dequantized images.
 """
 
-import keras
-
 import _adversarial
 import _recipe as recipe
 import keras_gen
@@ -28,11 +26,6 @@ PRESETS = {
 }
 
 
-def adam_with_linear_decay(rate, updates):
-    decay = keras.optimizers.schedules.PolynomialDecay(rate, updates, 0.0)
-    return keras.optimizers.Adam(decay, beta_1=0.0, beta_2=0.9, epsilon=1e-8)
-
-
 def main(options):
     run = recipe.start("sngan", options, PRESETS)
     model = run.resumed()
@@ -42,12 +35,13 @@ def main(options):
         )
         # For thousands of updates; the paper's rate, 2e-4, is for 50,000.
         rate = 2e-4 if options.preset == "paper" else 1e-3
-        steps = run.total_steps
+        updates = {
+            "discriminator": run.total_steps * model.batch_parts,
+            "generator": run.total_steps,
+        }
         optimizers = {
-            "discriminator": adam_with_linear_decay(
-                rate, steps * model.batch_parts
-            ),
-            "generator": adam_with_linear_decay(rate, steps),
+            player: _adversarial.adam_with_linear_decay(rate, count)
+            for player, count in updates.items()
         }
         run.compile(model, optimizers)
     model.summary()

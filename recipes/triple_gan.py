@@ -7,8 +7,6 @@ In the grids of samples, each column is of a class. The metrics have the error
 on test images. The paper's run is on MNIST with 100 labels.
 """
 
-import dataclasses
-
 import _adversarial
 import _recipe as recipe
 import keras_gen
@@ -18,14 +16,6 @@ PRESETS = {
     "small": recipe.Preset(epochs=20, steps_per_epoch=100, batch_size=200),
     "paper": recipe.Preset(epochs=1000, batch_size=200, dataset="mnist"),
 }
-
-
-@dataclasses.dataclass
-class Options(recipe.Options):
-    """Trains a Triple-GAN."""
-
-    num_labels: int = 100
-    """Labeled examples, class-balanced."""
 
 
 def main(options):
@@ -40,11 +30,9 @@ def main(options):
         run.compile(model)
     model.summary()
     _adversarial.fit(run, model, options.num_labels)
-    x, labels = run.labeled("test", value_range=model.value_range)
-    wrong = (model.classify(x) != labels).mean()
-    report = {"classification_error": 100.0 * float(wrong)}
+    report = _adversarial.classification_error(run, model)
     run.finish(model, {**report, **run.sample_quality(model)})
 
 
 if __name__ == "__main__":
-    recipe.cli(main, keras_gen.TripleGAN, Options)
+    recipe.cli(main, keras_gen.TripleGAN, _adversarial.FewLabels)

@@ -10,8 +10,6 @@ it conditional. Learning rates decay linearly over the run. A training step
 is one generator update and the critic updates before it.
 """
 
-import keras
-
 import _adversarial
 import _recipe as recipe
 import keras_gen
@@ -30,15 +28,6 @@ PRESETS = {
 }
 
 
-def adam_with_linear_decay(preset, updates):
-    """The paper's, or for few steps higher rates than its 1e-4."""
-    rate, end, beta_1 = (3e-3, 3e-5, 0.5)
-    if preset == "paper":
-        rate, end, beta_1 = (2e-4, 0.0, 0.0)
-    decay = keras.optimizers.schedules.PolynomialDecay(rate, updates, end)
-    return keras.optimizers.Adam(decay, beta_1=beta_1, beta_2=0.9)
-
-
 def main(options):
     run = recipe.start("wgan_gp", options, PRESETS)
     model = run.resumed()
@@ -50,8 +39,12 @@ def main(options):
             "critic": run.total_steps * model.critic_steps,
             "generator": run.total_steps,
         }
+        # For few steps, higher rates than the paper's.
+        rates = {"rate": 3e-3, "end": 3e-5, "beta_1": 0.5}
+        if options.preset == "paper":
+            rates = {"rate": 2e-4}
         optimizers = {
-            player: adam_with_linear_decay(options.preset, count)
+            player: _adversarial.adam_with_linear_decay(updates=count, **rates)
             for player, count in updates.items()
         }
         run.compile(model, optimizers)

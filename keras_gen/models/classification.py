@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from keras_gen.engine import Signature
+from keras_gen.engine import Signature, update_average
 from keras_gen.losses import classification
 
 
@@ -47,6 +47,45 @@ class Classifier:
 
     def signatures(self):
         return {**super().signatures(), "classify": self.classify_signature()}
+
+
+class AveragedClassifier(Classifier):
+    """Mixed into a model that classifies by an average of its weights.
+
+    A subclass names the network in `classifying` and calls
+    `average_classifier` in its constructor, once the network is there. Its
+    `logits_step` uses `averaged_classifier`.
+    """
+
+    classifying = "classifier"
+
+    def average_classifier(self, decay: float | None):
+        """Adds an exponential moving average of the weights.
+
+        Args:
+            decay: Float in [0, 1), or `None` for the weights themselves.
+        """
+        self.classifier_ema_decay = decay
+        if decay is not None:
+            network = getattr(self, self.classifying)
+            self.ema_classifier = self.average_of(self.classifying, network)
+
+    @property
+    def averaged_classifier(self):
+        """The network that classifies."""
+        if self.classifier_ema_decay is None:
+            return getattr(self, self.classifying)
+        return self.ema_classifier
+
+    def after_update(self, player):
+        super().after_update(player)
+        decay = self.classifier_ema_decay
+        if decay is not None and self.classifying in self.players[player]:
+            network = getattr(self, self.classifying)
+            update_average(self.ema_classifier, network, decay)
+
+    def served_networks(self):
+        return [*super().served_networks(), self.averaged_classifier]
 
 
 class ClusterClassifier(Classifier):

@@ -50,10 +50,13 @@ class ExampleModel(Conditional, GenerativeModel):
         input_shape (or what `shape_argument` names): The shape of an example.
         value_range: The range of the examples, or `None`.
         condition: `None`, `Labels` or `Vector`.
+        labels_spec: The spec of what `fit` takes with the examples, if it is
+            not the condition, such as `Labels` that may be missing.
     """
 
     shape_argument: typing.ClassVar[str] = "input_shape"
     value_range: tuple[float, float] | None = None
+    labels_spec: Spec | None = None
 
     @property
     def example_shape(self) -> tuple[int, ...]:
@@ -90,7 +93,9 @@ class ExampleModel(Conditional, GenerativeModel):
         return self.run(step, x, **options)
 
     def data_spec(self):
-        return Batch(x=self.examples_spec(), y=self.condition)
+        given = self.labels_spec
+        y = self.condition if given is None else given
+        return Batch(x=self.examples_spec(), y=y)
 
 
 def lines_between(start: np.ndarray, stop: np.ndarray, steps: int):

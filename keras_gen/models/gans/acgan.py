@@ -27,7 +27,7 @@ from keras_gen.checks import (
     check_option,
     check_positive,
 )
-from keras_gen.engine import Batch, Labels
+from keras_gen.engine import Labels
 from keras_gen.layers import AdditiveNoise, BatchNormalization, DropoutNoise
 from keras_gen.losses.adversarial import OBJECTIVES
 from keras_gen.losses.classification import cross_entropy
@@ -109,6 +109,7 @@ class ACGAN(Classifier, AdversarialModel):
         self.image_shape = shape = tuple(image_shape)
         self.num_classes = num_classes
         self.condition = Labels(num_classes)
+        self.labels_spec = Labels(num_classes, missing="allowed")
         self.class_weight = class_weight
         self.objective = OBJECTIVES[objective]
         self.generator = self.network_of(
@@ -137,10 +138,6 @@ class ACGAN(Classifier, AdversarialModel):
             [(1,), (num_classes,)],
             logits=2,
         )
-
-    def data_spec(self):
-        labels = Labels(self.num_classes, missing="allowed")
-        return Batch(x=self.examples_spec(), y=labels)
 
     def default_optimizer(self):
         return keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8)

@@ -142,14 +142,10 @@ class CatGAN(ClusterClassifier, AdversarialModel):
             logits=1,
         )
         if supervised:
+            self.labels_spec = Labels(num_classes, missing="allowed")
             self.logged = (*self.logged, "classification_loss", "accuracy")
         else:
             self.add_cluster_labels()
-
-    def data_spec(self):
-        labels = Labels(self.num_classes, missing="allowed")
-        y = labels if self.supervised else None
-        return Batch(x=self.examples_spec(), y=y)
 
     def default_optimizer(self):
         return keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8)

@@ -34,7 +34,7 @@ from keras_gen.checks import (
     check_option,
     check_positive,
 )
-from keras_gen.engine import Batch, Labels, update_average
+from keras_gen.engine import Labels
 from keras_gen.losses.adversarial import (
     OBJECTIVES,
     feature_matching,
@@ -42,7 +42,7 @@ from keras_gen.losses.adversarial import (
 )
 from keras_gen.losses.classification import source_logits, unlabeled_weights
 from keras_gen.models.adversarial import AdversarialModel
-from keras_gen.models.classification import Classifier
+from keras_gen.models.classification import AveragedClassifier
 from keras_gen.models.gans.improved_gan.historical_averaging import (
     HistoricalAveraging,
 )
@@ -62,7 +62,7 @@ GENERATOR_OBJECTIVES = (
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
-class ImprovedGAN(HistoricalAveraging, Classifier, AdversarialModel):
+class ImprovedGAN(HistoricalAveraging, AveragedClassifier, AdversarialModel):
     """GAN with a semi-supervised classifier and the paper's other techniques.
 
     Train it with `fit(images, labels)`, where images without a label have -1.
@@ -123,6 +123,7 @@ class ImprovedGAN(HistoricalAveraging, Classifier, AdversarialModel):
     A bare `compile()` uses the official code's Adam.
     """
 
+    classifying = "discriminator"
     logged = ("accuracy", "supervised_loss", "unsupervised_loss")
     defaults = {"prior": "uniform_unit_interval"}
     presets = {
@@ -192,13 +193,13 @@ class ImprovedGAN(HistoricalAveraging, Classifier, AdversarialModel):
         sizes = ARCHITECTURES[architecture]
         self.image_shape = shape = tuple(image_shape)
         self.num_classes = num_classes
+        self.labels_spec = Labels(num_classes, missing="allowed")
         self.architecture = architecture
         self.generator_objective = generator_objective
         self.generator_steps = generator_steps
         self.unsupervised_weight = unsupervised_weight
         self.real_target = real_target
         self.historical_averaging_weight = historical_averaging_weight
-        self.classifier_ema_decay = classifier_ema_decay
         self.value_range = sizes.value_range
         reference = None
         if reference_size:
@@ -233,10 +234,7 @@ class ImprovedGAN(HistoricalAveraging, Classifier, AdversarialModel):
             [(num_classes,), (units[-1],)],
             logits=1,
         )
-        if classifier_ema_decay is not None:
-            self.ema_discriminator = self.average_of(
-                "discriminator", self.discriminator
-            )
+        self.average_classifier(classifier_ema_decay)
         self.add_historical_averages()
 
     def default_optimizer(self):
@@ -244,16 +242,12 @@ class ImprovedGAN(HistoricalAveraging, Classifier, AdversarialModel):
         # That of the code is 1e-8, under the root.
         return keras.optimizers.Adam(rate, beta_1=0.5, epsilon=1e-4)
 
-    def data_spec(self):
-        labels = Labels(self.num_classes, missing="allowed")
-        return Batch(x=self.examples_spec(), y=labels)
-
     def initialize_from(self, x) -> None:
         """Data-dependent initialization, once before training.
 
         Each output of the layers with weight normalization gets a scale and a
         bias with which its mean is 0 and its standard deviation that of the
-        official code, in the generator those of its last layer.
+        official code; in the generator of `"conv"` those of its last layer.
 
         Args:
             x: Array of some images, 500 in the official code.
@@ -261,25 +255,16 @@ class ImprovedGAN(HistoricalAveraging, Classifier, AdversarialModel):
         self.check_data(x)
         x = ops.convert_to_tensor(self.as_examples(x))
         initialize_layers(self.discriminator, x)
-        z = self.draw_latents(len(x))
-        initialize_layers(self.generator, z)
+        if self.architecture == "conv":
+            initialize_layers(self.generator, self.draw_latents(len(x)))
         if self.ema_decay is not None:
             self.ema_generator.set_weights(self.generator.get_weights())
         if self.classifier_ema_decay is not None:
             weights = self.discriminator.get_weights()
-            self.ema_discriminator.set_weights(weights)
+            self.ema_classifier.set_weights(weights)
         self.start_historical_averages()
 
     # ---- Training -----------------------------------------------------------
-
-    def after_update(self, player):
-        super().after_update(player)
-        if player == "discriminator" and self.classifier_ema_decay is not None:
-            update_average(
-                self.ema_discriminator,
-                self.discriminator,
-                self.classifier_ema_decay,
-            )
 
     def discriminate_step(self, x, condition=None, training=False):
         logits, _ = self.discriminator(x, training=training)
@@ -322,15 +307,5 @@ class ImprovedGAN(HistoricalAveraging, Classifier, AdversarialModel):
 
     # ---- Inference ----------------------------------------------------------
 
-    @property
-    def classifier(self) -> keras.Model:
-        """The network that classifies."""
-        if self.classifier_ema_decay is None:
-            return self.discriminator
-        return self.ema_discriminator
-
     def logits_step(self, x):
-        return self.classifier(x)[0]
-
-    def served_networks(self):
-        return [*super().served_networks(), self.classifier]
+        return self.averaged_classifier(x, training=False)[0]

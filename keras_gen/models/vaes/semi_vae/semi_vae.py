@@ -42,7 +42,7 @@ from keras_gen.checks import (
     check_positive,
 )
 from keras_gen.distributions import Bernoulli, Normal
-from keras_gen.engine import Batch, Labels
+from keras_gen.engine import Labels
 from keras_gen.models.bounds import Bound
 from keras_gen.models.classification import Classifier
 from keras_gen.models.vaes.semi_vae.bounds import ClassFirst, LatentFirst
@@ -165,6 +165,7 @@ class SemiVAE(Classifier, VariationalModel):
         self.input_shape = tuple(input_shape)
         self.num_classes = num_classes
         self.condition = Labels(num_classes)
+        self.labels_spec = Labels(num_classes, missing="allowed")
         self.latent_dim = latent_dim
         self.alpha = alpha
         self.factorization = factorization
@@ -214,10 +215,6 @@ class SemiVAE(Classifier, VariationalModel):
 
     def default_optimizer(self):
         return keras.optimizers.Adam(3e-4)
-
-    def data_spec(self):
-        labels = Labels(self.num_classes, missing="allowed")
-        return Batch(x=self.examples_spec(), y=labels)
 
     # ---- Distributions ------------------------------------------------------
 

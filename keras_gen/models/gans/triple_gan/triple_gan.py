@@ -19,11 +19,10 @@ where the expectations over `(x, y)` are those of labeled examples, those over
 the mean prediction. Of generated images and of the discriminator, constants.
 """
 
-import math
 from functools import partial
 
 import keras
-from keras import layers, ops
+from keras import ops
 
 from keras_gen.backend import replica, replica_mean
 from keras_gen.backend.precision import at_least_float32
@@ -33,25 +32,23 @@ from keras_gen.checks import (
     check_option,
     check_positive,
 )
-from keras_gen.engine import Batch, Labels, update_average
-from keras_gen.layers import (
-    AdditiveNoise,
-    BatchNormalization,
-    DropoutNoise,
-    WeightNormDense,
-)
+from keras_gen.engine import Labels
 from keras_gen.losses.classification import cross_entropy, labeled_mean
 from keras_gen.losses.entropy import conditional_entropy
 from keras_gen.models.adversarial import AdversarialModel
-from keras_gen.models.classification import Classifier
-from keras_gen.networks.conditioning import condition_input, with_condition
+from keras_gen.models.classification import AveragedClassifier
+from keras_gen.models.gans.triple_gan.networks import (
+    conv_classifier,
+    noisy_discriminator,
+    softplus_generator,
+)
 from keras_gen.schedules import Schedule, check_scheduled
 
 PSEUDO_LABELS = Schedule(0.0, 0.1, over=1, after=300)
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
-class TripleGAN(Classifier, AdversarialModel):
+class TripleGAN(AveragedClassifier, AdversarialModel):
     """Triple generative adversarial network.
 
     Train it with `fit(images, labels)`, where images without a label have -1.
@@ -162,6 +159,7 @@ class TripleGAN(Classifier, AdversarialModel):
         self.image_shape = shape = tuple(image_shape)
         self.num_classes = num_classes
         self.condition = Labels(num_classes)
+        self.labels_spec = Labels(num_classes, missing="allowed")
         self.alpha = alpha
         self.adversarial_weight = adversarial_weight
         self.pseudo_label_weight = pseudo_label_weight
@@ -169,7 +167,6 @@ class TripleGAN(Classifier, AdversarialModel):
         self.balance_weight = balance_weight
         self.label_mode = label_mode
         self.pseudo_real = pseudo_real
-        self.classifier_ema_decay = classifier_ema_decay
         units = as_units("hidden_units", hidden_units)
         build = partial(
             softplus_generator, shape, self.latent_dim, num_classes, units
@@ -196,22 +193,10 @@ class TripleGAN(Classifier, AdversarialModel):
             [(num_classes,)],
             logits=1,
         )
-        if classifier_ema_decay is not None:
-            self.ema_classifier = self.average_of("classifier", self.classifier)
-
-    def data_spec(self):
-        labels = Labels(self.num_classes, missing="allowed")
-        return Batch(x=self.examples_spec(), y=labels)
+        self.average_classifier(classifier_ema_decay)
 
     def default_optimizer(self):
         return keras.optimizers.Adam(1e-3, beta_1=0.5, epsilon=1e-8)
-
-    def after_update(self, player):
-        super().after_update(player)
-        if player == "classifier" and self.classifier_ema_decay is not None:
-            update_average(
-                self.ema_classifier, self.classifier, self.classifier_ema_decay
-            )
 
     # ---- The networks -------------------------------------------------------
 
@@ -225,10 +210,7 @@ class TripleGAN(Classifier, AdversarialModel):
         return at_least_float32(self.classifier(inputs, training=training))
 
     def logits_step(self, x):
-        network = self.classifier
-        if self.classifier_ema_decay is not None:
-            network = self.ema_classifier
-        return at_least_float32(network(x, training=False))
+        return at_least_float32(self.averaged_classifier(x, training=False))
 
     # ---- The players --------------------------------------------------------
 
@@ -301,64 +283,3 @@ class TripleGAN(Classifier, AdversarialModel):
         """`-sum_k log(E_x[p(k|x)]) / K`, over the batch of all workers."""
         mean = replica_mean(ops.mean(ops.softmax(logits, axis=-1), axis=0))
         return -ops.mean(ops.log(ops.maximum(mean, 1e-30)))
-
-    def served_networks(self):
-        network = self.classifier
-        if self.classifier_ema_decay is not None:
-            network = self.ema_classifier
-        return [*super().served_networks(), network]
-
-
-# ---- Networks ---------------------------------------------------------------
-
-
-def conv_classifier(shape, num_classes, filters):
-    """Five convolutions, of which two lose the border, and a mean."""
-
-    def relu(x, size, kernel_size, padding):
-        conv = layers.Conv2D(size, kernel_size, padding=padding, use_bias=False)
-        return layers.ReLU()(BatchNormalization()(conv(x)))
-
-    def pooled(x):
-        return DropoutNoise(0.5)(layers.MaxPooling2D(2)(x))
-
-    images = keras.Input(shape)
-    x = pooled(relu(images, filters, 5, "valid"))
-    x = relu(x, 2 * filters, 3, "same")
-    x = pooled(relu(x, 2 * filters, 3, "valid"))
-    for _ in range(2):
-        x = relu(x, 4 * filters, 3, "same")
-    x = layers.GlobalAveragePooling2D()(x)
-    logits = layers.Dense(
-        num_classes, kernel_regularizer=keras.regularizers.L2(1e-4)
-    )(x)
-    return keras.Model(images, logits, name="classifier")
-
-
-def softplus_generator(shape, latent_dim, num_classes, hidden_units):
-    """Dense layers of softplus units, the class concatenated to each input."""
-    z = x = keras.Input((latent_dim,))
-    labels, one_hot = condition_input(num_classes)
-    for units in hidden_units:
-        x = layers.Dense(units, use_bias=False)(with_condition(x, one_hot))
-        x = layers.Activation("softplus")(BatchNormalization()(x))
-    x = WeightNormDense(math.prod(shape))(with_condition(x, one_hot))
-    x = layers.Reshape(shape)(x)
-    images = layers.Activation("sigmoid", dtype="float32")(x)
-    return keras.Model([z, labels], images, name="generator")
-
-
-def noisy_discriminator(shape, num_classes, hidden_units):
-    """Dense layers of unit norm with Gaussian noise before each, and the class
-    concatenated to each input; twice to the second, as in the official code."""
-    images = keras.Input(shape)
-    labels, one_hot = condition_input(num_classes)
-    x = AdditiveNoise(0.3)(layers.Flatten()(images))
-    for i, units in enumerate(hidden_units):
-        x = with_condition(x, one_hot)
-        x = with_condition(x, one_hot) if i == 1 else x
-        x = WeightNormDense(units, activation="relu", train_scale=False)(x)
-        x = AdditiveNoise(0.5)(x)
-    x = with_condition(x, one_hot)
-    logits = WeightNormDense(1, train_scale=False)(x)
-    return keras.Model([images, labels], logits, name="discriminator")
