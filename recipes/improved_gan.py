@@ -33,7 +33,8 @@ def main(options):
             **{"num_classes": run.num_classes(), **run.arguments},
         )
         model.initialize_from(run.images("train", 500, model.value_range))
-        # For few images; the paper's rate, 3e-3, lets the generator fall back.
+        # With the paper's rate, 3e-3, samples collapse at first, and spread
+        # again after some thousands of steps.
         adam = keras.optimizers.Adam(3e-4, beta_1=0.5)
         run.compile(model, None if options.preset == "paper" else adam)
     model.summary()

@@ -222,6 +222,10 @@ def test_the_pulling_away_term_is_the_generators_alone(model):
     difference = losses[1][1] - losses[0][1]
     assert difference == pytest.approx(5.0 * pulled(code), rel=1e-4)
     assert logs["pulling_away"] == pytest.approx(pulled(code), rel=1e-4)
+    fake, _ = energy(model, affine(model.generator, Z))
+    real, _ = energy(model, examples())
+    assert logs["energy_real"] == pytest.approx(real.mean(), rel=1e-4)
+    assert logs["energy_fake"] == pytest.approx(fake.mean(), rel=1e-4)
 
 
 def test_the_margin_may_decay(model):
@@ -294,6 +298,23 @@ def test_convolutional_networks_mirror_each_other():
         if isinstance(x, layers.Conv2DTranspose)
     ]
     assert (encoder, decoder) == ([64, 128, 256], [128, 64, 3])
+    for network, normalized in (
+        (model.encoder, [False, True, True]),
+        (model.decoder, [True, True]),
+    ):
+        found = [
+            x for x in network.layers if not isinstance(x, layers.InputLayer)
+        ]
+        slopes = [
+            i for i, x in enumerate(found) if hasattr(x, "negative_slope")
+        ]
+        assert {found[i].negative_slope for i in slopes} == {0.2}
+        # Batch normalization stands in front, but in the first layer.
+        norms = [hasattr(found[i - 1], "moving_mean") for i in slopes]
+        assert norms == normalized
+        assert all(
+            x.kernel_size == (4, 4) for x in found if hasattr(x, "kernel_size")
+        )
     assert model.code_size == 8 * 8 * 256
     assert model.value_range == (-1.0, 1.0) and model.margin == 20.0
     assert count(model.generator) == 3_576_704
@@ -302,3 +323,20 @@ def test_convolutional_networks_mirror_each_other():
         pytest.approx(2e-4),
         0.5,
     )
+
+
+def test_presets():
+    assert EBGAN.presets == {
+        "paper": {},
+        "faces": {
+            "input_shape": (64, 64, 3),
+            "architecture": "conv",
+            "margin": 20.0,
+        },
+        "small": {
+            "generator_units": (400, 400),
+            "hidden_units": (256,),
+            "ema_decay": 0.999,
+        },
+        "smoke": {"generator_units": 32, "hidden_units": 16},
+    }
