@@ -14,6 +14,8 @@ class FewLabels(recipe.Options):
 
     num_labels: int = 100
     """Labeled examples, class-balanced."""
+    labeled_only: bool = False
+    """Train on these alone, to see what the other images are good for."""
 
 
 def adam_with_linear_decay(rate, updates, end=0.0, beta_1=0.0):
@@ -29,19 +31,24 @@ def classification_error(run, model):
     return {"classification_error": 100.0 * float(wrong)}
 
 
-def fit(run, model, num_labels=None, **options):
+def fit(run, model, **options):
     """Trains a model on the run's images, with pictures of samples.
 
     Args:
         run: `Run`.
         model: The compiled model.
-        num_labels: Integer or `None`. How many images keep their labels; half
-            of a batch is of these.
         **options: Further arguments of `data.pipeline`.
     """
+    num_labels = getattr(run.options, "num_labels", 0)
     if num_labels:
+        x, y = run.labeled("train", 60_000, model.value_range)
+        if run.options.labeled_only:
+            known = data.choose_labeled(y, num_labels, run.options.seed)
+            x, y = x[known], y[known]
+        # Half of a batch has labels.
         train = data.partly_labeled(
-            *run.labeled("train", 60_000, model.value_range),
+            x,
+            y,
             num_labels,
             run.batch_size * model.batch_parts,
             steps_per_epoch=run.steps_per_epoch,

@@ -25,7 +25,7 @@ PRESETS = {
 
 
 @dataclasses.dataclass
-class Options(recipe.Options):
+class Options(_adversarial.FewLabels):
     """Trains a categorical GAN."""
 
     num_labels: int = 0
@@ -59,7 +59,7 @@ def main(options):
         adam = keras.optimizers.Adam(1e-3, beta_1=0.5, epsilon=1e-8)
         run.compile(model, None if options.preset == "paper" else adam)
     model.summary()
-    _adversarial.fit(run, model, options.num_labels)
+    _adversarial.fit(run, model)
     run.finish(model, {**report(run, model), **run.sample_quality(model)})
 
 

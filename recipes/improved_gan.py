@@ -38,7 +38,7 @@ def main(options):
         adam = keras.optimizers.Adam(3e-4, beta_1=0.5)
         run.compile(model, None if options.preset == "paper" else adam)
     model.summary()
-    _adversarial.fit(run, model, options.num_labels)
+    _adversarial.fit(run, model)
     report = _adversarial.classification_error(run, model)
     run.finish(model, {**report, **run.sample_quality(model)})
 

@@ -29,7 +29,7 @@ def main(options):
         )
         run.compile(model)
     model.summary()
-    _adversarial.fit(run, model, options.num_labels)
+    _adversarial.fit(run, model)
     report = _adversarial.classification_error(run, model)
     run.finish(model, {**report, **run.sample_quality(model)})
 

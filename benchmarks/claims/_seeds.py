@@ -8,7 +8,13 @@ import keras
 import numpy as np
 
 import _variational
-from keras_gen import data
+from keras_gen import data, metrics
+
+SCORES = {
+    "score": "inception_score",
+    "frechet_distance": "frechet_distance",
+    "rarest_class": "min_class_share",
+}
 
 
 def parser(description, epochs):
@@ -76,6 +82,36 @@ def fit(model, arguments, seed, batch_size, optimizer=None, change=None, **kw):
         verbose=2,
     )
     return model
+
+
+def scores(model, arguments, real):
+    """What a classifier of digits finds in 5,000 samples.
+
+    Args:
+        model: The trained model.
+        arguments: The command line's.
+        real: Array. Test images in [0, 1].
+
+    Returns:
+        Dictionary of the score, the Fréchet distance, the share of the rarest
+        class and, with labels, the accuracy of the samples' classes.
+    """
+    classifier = metrics.DigitsClassifier.get(
+        arguments.dataset, arguments.data_dir, verbose=2
+    )
+    low, high = model.value_range
+    report = metrics.evaluate_generator(
+        model, low + (high - low) * real, classifier, num_samples=5000
+    )
+    found = {name: report[key] for name, key in SCORES.items()}
+    classes = getattr(model.condition, "num_classes", None)
+    if classes:
+        # By default samples are of each class in turn.
+        samples, labels = model.sample(5000, seed=0), np.arange(5000) % classes
+        found["label_accuracy"] = classifier.accuracy(
+            samples, labels, value_range=model.value_range
+        )
+    return found
 
 
 class Table:

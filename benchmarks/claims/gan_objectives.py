@@ -15,16 +15,10 @@ import _seeds
 import keras
 
 import keras_gen
-from keras_gen import metrics
 from keras_gen.losses.adversarial import OBJECTIVES, least_squares_objective
 from keras_gen.models.gans.wgan import Clip
 
 GAMES = {**OBJECTIVES, "least_squares": least_squares_objective()}
-SCORES = {
-    "score": "inception_score",
-    "frechet_distance": "frechet_distance",
-    "rarest_class": "min_class_share",
-}
 
 
 def compiled(model, objective):
@@ -40,9 +34,6 @@ def compiled(model, objective):
 def main(arguments):
     table = _seeds.Table()
     real, _ = _seeds.test_images(arguments, binary=False)
-    extractor = metrics.DigitsClassifier.get(
-        arguments.dataset, arguments.data_dir
-    )
     for seed in arguments.seeds:
         for objective in arguments.objectives:
             model = keras_gen.DCGAN.from_preset(
@@ -53,10 +44,7 @@ def main(arguments):
             start = time.perf_counter()
             _seeds.fit(model, arguments, seed, 64, optimizer, **options)
             seconds = time.perf_counter() - start
-            report = metrics.evaluate_generator(
-                model, 2.0 * real - 1.0, extractor
-            )
-            found = {name: report[key] for name, key in SCORES.items()}
+            found = _seeds.scores(model, arguments, real)
             table.add(objective, seed, **found, seconds=seconds)
     table.show()
 

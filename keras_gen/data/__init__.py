@@ -33,7 +33,7 @@ from keras_gen.data.loading import (
     num_classes,
     split_sizes,
 )
-from keras_gen.data.partial_labels import partly_labeled
+from keras_gen.data.partial_labels import choose_labeled, partly_labeled
 from keras_gen.data.pipelines import Pipeline, pipeline
 from keras_gen.data.sprites import (
     SPRITE_FACTORS,
@@ -50,6 +50,7 @@ __all__ = [
     "FactorData",
     "Pipeline",
     "augmentation",
+    "choose_labeled",
     "list_datasets",
     "lit_head_factor_values",
     "lit_head_identities",

@@ -65,7 +65,7 @@ def partly_labeled(
     x, labels = np.asarray(x), np.asarray(labels)
     checks.check_integers(1, batch_size=batch_size)
     checks.check_integers(0, seed=seed, start_step=start_step)
-    known = _choose(labels, num_labels, seed)
+    known = choose_labeled(labels, num_labels, seed)
     if len(x) != len(labels):
         raise ValueError(
             "`x` and `labels` must have the same length. Received: "
@@ -108,8 +108,32 @@ def partly_labeled(
     return Pipeline(dataset, int(steps_per_epoch), len(x))
 
 
-def _choose(labels, num_labels, seed):
-    """The indices of the examples that keep their labels."""
+def choose_labeled(
+    labels: Any, num_labels: int | None = None, seed: int = 0
+) -> np.ndarray:
+    """The examples that keep their labels in `partly_labeled()`.
+
+    Args:
+        labels: Integer array of shape `(num,)`. The classes, -1 where there
+            is none.
+        num_labels: Integer. The number of examples, as many of each class;
+            defaults to all that have a label.
+        seed: Integer. The seed of the choice.
+
+    Returns:
+        Integer array of shape `(num_labels,)`. The indices of the examples.
+
+    Raises:
+        ValueError: If an argument is out of range, or a class has too few
+            labels.
+
+    Example:
+
+    >>> labels = np.arange(600) % 10
+    >>> np.bincount(labels[choose_labeled(labels, num_labels=20)])
+    array([2, 2, 2, 2, 2, 2, 2, 2, 2, 2])
+    """
+    labels = np.asarray(labels)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
             "`labels` must be a one-dimensional array of integers. Received: "

@@ -45,10 +45,10 @@ def save_start(folder, case):
     averaged = {"ema_decay": 0.5} if "ema_decay" in case.parameters else {}
     model = case.build(**averaged)
     widen(model)
-    # An epsilon above rounding: a gradient that is zero but for that would
+    # An epsilon far above rounding: a gradient that is zero but for that would
     # else become a step of random sign.
     model.compile(
-        keras.optimizers.Adam(1e-3, beta_1=0.5, epsilon=1e-2), **QUICK
+        keras.optimizers.Adam(1e-3, beta_1=0.5, epsilon=1e-1), **QUICK
     )
     model.save(folder / f"{case.key}.keras")
 
