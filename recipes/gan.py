@@ -8,8 +8,6 @@ The metrics have the log-likelihood of test images under a Parzen window of
 likelihood of other images. The paper's run is on MNIST.
 """
 
-import keras
-
 import _adversarial
 import _recipe as recipe
 import keras_gen
@@ -43,8 +41,8 @@ def main(options):
             options.preset, input_shape=run.image_shape, **run.arguments
         )
         model.initialize_output_bias(run.images("train", 1000))
-        adam = keras.optimizers.Adam(2e-4, beta_1=0.5)
-        run.compile(model, None if options.preset == "paper" else adam)
+        # Of Adam at the usual 2e-4, on MNIST, the discriminator wins at once.
+        run.compile(model)
     model.summary()
     _adversarial.fit(run, model)
     run.finish(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gen.data import partly_labeled
+from keras_gen.data import choose_labeled, partly_labeled
 
 CLASSES, EXAMPLES = 5, 300
 LABELS = np.random.default_rng(0).permutation(np.arange(EXAMPLES) % CLASSES)
@@ -36,6 +36,7 @@ def test_a_part_has_labels_and_the_rest_has_none():
         known.update(rows[:10])
         others.update(rows[10:])
     # As many of each class keep their labels; the rest is drawn from all.
+    assert known == {*choose_labeled(LABELS, 50)}
     assert len(known) == 50
     assert np.all(np.bincount(LABELS[list(known)]) == 10)
     assert len(others) == EXAMPLES

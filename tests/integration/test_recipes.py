@@ -31,6 +31,7 @@ VARIANTS = [
     ("aae", "--variant=clustering"),
     ("aae", "--variant=dim_reduction"),
     ("vae", "--model.latent-dim=2", "--model.likelihood=gaussian_learned"),
+    ("catgan", "--num-labels=100", "--labeled-only"),
 ]
 
 

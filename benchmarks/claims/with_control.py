@@ -1,6 +1,6 @@
 """A recipe and its control, for some seeds.
 
-    KERAS_BACKEND=jax python benchmarks/claims/seeds.py infogan \\
+    KERAS_BACKEND=jax python benchmarks/claims/with_control.py infogan \\
         --dataset mnist --data-dir DIR \\
         --control --model.categorical-weight 0 --model.continuous-weight 0
 
