@@ -5,9 +5,13 @@
     git clone https://github.com/DianeBouchacourt/multi-level-vae
     git clone https://github.com/google-research/disentanglement_lib
     git clone https://github.com/probtorch/probtorch
+    git clone https://github.com/torchgan/torchgan
+    git clone https://github.com/kwotsin/mimicry
+    git clone https://github.com/google/compare_gan
     KERAS_BACKEND=torch python benchmarks/agreement --pythae pythae \\
         --s-vae s-vae-pytorch --ml-vae multi-level-vae \\
-        --disentanglement-lib disentanglement_lib --probtorch probtorch --pyro
+        --disentanglement-lib disentanglement_lib --probtorch probtorch \\
+        --torchgan torchgan --mimicry mimicry --compare-gan compare_gan --pyro
 
 What is not given is left out. pythae needs pydantic, imageio and dill; `--pyro`
 is the installed package pyro-ppl. Printed is the largest relative difference of
@@ -21,7 +25,16 @@ import pathlib
 
 import keras
 
-CLONES = ("pythae", "s_vae", "ml_vae", "disentanglement_lib", "probtorch")
+CLONES = (
+    "pythae",
+    "s_vae",
+    "ml_vae",
+    "disentanglement_lib",
+    "probtorch",
+    "torchgan",
+    "mimicry",
+    "compare_gan",
+)
 
 
 def main(arguments):
