@@ -15,7 +15,9 @@ import keras_gen
 
 PRESETS = {
     "smoke": recipe.Preset(epochs=2, steps_per_epoch=20, batch_size=32),
-    "small": recipe.Preset(epochs=15, steps_per_epoch=300, batch_size=64),
+    "small": recipe.Preset(
+        epochs=15, steps_per_epoch=300, batch_size=64, image_size=32
+    ),
     "paper": recipe.Preset(
         epochs=5, batch_size=128, dataset="lsun/bedroom", image_size=64
     ),
@@ -30,9 +32,9 @@ def main(options):
             options.preset, image_shape=run.image_shape, **run.arguments
         )
         # For thousands of steps; the paper's rate, 2e-4, is for 100,000.
-        adam = keras.optimizers.Adam(5e-4, beta_1=0.5, epsilon=1e-8)
-        adam = None if options.preset == "paper" else adam
-        run.compile(model, adam)
+        rate = keras.optimizers.schedules.CosineDecay(1e-3, run.total_steps)
+        adam = keras.optimizers.Adam(rate, beta_1=0.5, epsilon=1e-8)
+        run.compile(model, None if options.preset == "paper" else adam)
     model.summary()
     _adversarial.fit(run, model)
     run.finish(model, run.sample_quality(model))
