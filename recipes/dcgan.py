@@ -16,7 +16,7 @@ import keras_gen
 PRESETS = {
     "smoke": recipe.Preset(epochs=2, steps_per_epoch=20, batch_size=32),
     "small": recipe.Preset(
-        epochs=15, steps_per_epoch=300, batch_size=64, image_size=32
+        epochs=20, steps_per_epoch=300, batch_size=64, image_size=32
     ),
     "paper": recipe.Preset(
         epochs=5, batch_size=128, dataset="lsun/bedroom", image_size=64

@@ -4,7 +4,7 @@
     KERAS_BACKEND=jax python recipes/wgan.py --preset paper --data-dir DIR
 
 A training step is one generator update and the critic updates before it. The
-paper's run is on bedrooms of LSUN at 64x64 pixels; `--model.warmup true` adds
+paper's run is on bedrooms of LSUN at 64x64 pixels; `--model.warmup` adds
 the critic updates of the official code.
 """
 
