@@ -16,7 +16,7 @@ import keras_gen
 
 PRESETS = {
     "smoke": recipe.Preset(epochs=2, steps_per_epoch=30, batch_size=100),
-    "small": recipe.Preset(epochs=20, steps_per_epoch=100, batch_size=200),
+    "small": recipe.Preset(epochs=30, steps_per_epoch=300, batch_size=200),
     "paper": recipe.Preset(
         epochs=300, steps_per_epoch=600, batch_size=200, dataset="mnist"
     ),
@@ -33,10 +33,14 @@ def main(options):
             **{"num_classes": run.num_classes(), **run.arguments},
         )
         model.initialize_from(run.images("train", 500, model.value_range))
-        # With the paper's rate, 3e-3, samples collapse at first, and spread
-        # again after some thousands of steps.
-        adam = keras.optimizers.Adam(3e-4, beta_1=0.5)
-        run.compile(model, None if options.preset == "paper" else adam)
+        # With the official code's rate, 3e-3, of both players, samples
+        # collapse, and may take many thousands of steps to spread again.
+        rates = {"discriminator": 3e-3, "generator": 3e-4}
+        optimizers = {
+            player: keras.optimizers.Adam(rate, beta_1=0.5, epsilon=1e-4)
+            for player, rate in rates.items()
+        }
+        run.compile(model, None if options.preset == "paper" else optimizers)
     model.summary()
     _adversarial.fit(run, model)
     report = _adversarial.classification_error(run, model)

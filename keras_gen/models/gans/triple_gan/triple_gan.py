@@ -86,7 +86,7 @@ class TripleGAN(AveragedClassifier, AdversarialModel):
     Example:
 
     ```python
-    model = keras_gen.TripleGAN((28, 28, 1))
+    model = keras_gen.TripleGAN((28, 28, 1), pseudo_real=True)
     model.compile()
     train = keras_gen.data.partly_labeled(images, labels, 100, batch_size=200)
     model.fit(train.dataset, steps_per_epoch=300, epochs=30)
