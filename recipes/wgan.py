@@ -4,8 +4,8 @@
     KERAS_BACKEND=jax python recipes/wgan.py --preset paper --data-dir DIR
 
 A training step is one generator update and the critic updates before it. The
-paper's run is on bedrooms of LSUN at 64x64 pixels; `--model.warmup` adds
-the critic updates of the official code.
+paper's run is on bedrooms of LSUN at 64x64 pixels; `--model.warmup` adds the
+critic updates of the official code.
 """
 
 import keras
@@ -17,7 +17,7 @@ from keras_gen import callbacks
 
 PRESETS = {
     "smoke": recipe.Preset(epochs=2, steps_per_epoch=10, batch_size=16),
-    "small": recipe.Preset(epochs=10, steps_per_epoch=300, batch_size=64),
+    "small": recipe.Preset(epochs=20, steps_per_epoch=300, batch_size=64),
     "paper": recipe.Preset(
         epochs=25, batch_size=64, dataset="lsun/bedroom", image_size=64
     ),
@@ -32,8 +32,12 @@ def main(options):
             options.preset, input_shape=run.image_shape, **run.arguments
         )
         # For thousands of updates; the paper's rate, 5e-5, is for many more.
-        rms_prop = keras.optimizers.RMSprop(5e-4, rho=0.99, epsilon=1e-8)
-        run.compile(model, None if options.preset == "paper" else rms_prop)
+        rates = {"critic": 1e-4, "generator": 5e-4}
+        optimizers = {
+            player: keras.optimizers.RMSprop(rate, rho=0.99, epsilon=1e-8)
+            for player, rate in rates.items()
+        }
+        run.compile(model, None if options.preset == "paper" else optimizers)
     model.summary()
     _adversarial.fit(run, model)
     logs = callbacks.read_progress(run.checkpoint).logs
