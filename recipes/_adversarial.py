@@ -5,6 +5,7 @@ import dataclasses
 import keras
 
 import _recipe as recipe
+from _learning_rates import with_rate
 from keras_gen import callbacks, data
 
 
@@ -21,7 +22,14 @@ class FewLabels(recipe.Options):
 def adam_with_linear_decay(rate, updates, end=0.0, beta_1=0.0):
     """Adam whose rate falls to its last over so many updates."""
     decay = keras.optimizers.schedules.PolynomialDecay(rate, updates, end)
-    return keras.optimizers.Adam(decay, beta_1=beta_1, beta_2=0.9)
+    return keras.optimizers.Adam(decay, beta_1=beta_1, beta_2=0.9, epsilon=1e-8)
+
+
+def at_rates(optimizer, **rates):
+    """A copy of an optimizer for each player, at a rate of its own."""
+    return {
+        player: with_rate(optimizer, rate) for player, rate in rates.items()
+    }
 
 
 def classification_error(run, model):
@@ -40,6 +48,11 @@ def fit(run, model, **options):
         **options: Further arguments of `data.pipeline`.
     """
     num_labels = getattr(run.options, "num_labels", 0)
+    if getattr(run.options, "labeled_only", False) and not num_labels:
+        raise SystemExit(
+            "`--num-labels` must be above 0 with `--labeled-only`. Received: "
+            f"--num-labels {num_labels}."
+        )
     if num_labels:
         x, y = run.labeled("train", 60_000, model.value_range)
         if run.options.labeled_only:

@@ -44,12 +44,12 @@ def main(options):
         )
         model.initialize_output_bias(run.images("train", 1000))
         # At 2e-4 for both, the discriminator wins within an epoch.
-        rates = {"discriminator": 2e-4, "generator": 1e-3}
-        optimizers = {
-            player: keras.optimizers.Adam(rate, beta_1=0.5)
-            for player, rate in rates.items()
-        }
-        run.compile(model, None if options.preset == "paper" else optimizers)
+        adam = _adversarial.at_rates(
+            keras.optimizers.Adam(beta_1=0.5),
+            discriminator=2e-4,
+            generator=1e-3,
+        )
+        run.compile(model, None if options.preset == "paper" else adam)
     model.summary()
     _adversarial.fit(run, model)
     run.finish(

@@ -8,8 +8,6 @@ drawn from all images. The metrics have the error of the classifier on test
 images, in percent. The paper's run is on MNIST, with 100 labels.
 """
 
-import keras
-
 import _adversarial
 import _recipe as recipe
 import keras_gen
@@ -35,12 +33,10 @@ def main(options):
         model.initialize_from(run.images("train", 500, model.value_range))
         # With the official code's rate, 3e-3, of both players, samples
         # collapse, and may take many thousands of steps to spread again.
-        rates = {"discriminator": 3e-3, "generator": 3e-4}
-        optimizers = {
-            player: keras.optimizers.Adam(rate, beta_1=0.5, epsilon=1e-4)
-            for player, rate in rates.items()
-        }
-        run.compile(model, None if options.preset == "paper" else optimizers)
+        adam = _adversarial.at_rates(
+            model.default_optimizer(), discriminator=3e-3, generator=3e-4
+        )
+        run.compile(model, None if options.preset == "paper" else adam)
     model.summary()
     _adversarial.fit(run, model)
     report = _adversarial.classification_error(run, model)

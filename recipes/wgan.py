@@ -8,8 +8,6 @@ paper's run is on bedrooms of LSUN at 64x64 pixels; `--model.warmup` adds the
 critic updates of the official code.
 """
 
-import keras
-
 import _adversarial
 import _recipe as recipe
 import keras_gen
@@ -32,12 +30,10 @@ def main(options):
             options.preset, input_shape=run.image_shape, **run.arguments
         )
         # For thousands of updates; the paper's rate, 5e-5, is for many more.
-        rates = {"critic": 1e-4, "generator": 5e-4}
-        optimizers = {
-            player: keras.optimizers.RMSprop(rate, rho=0.99, epsilon=1e-8)
-            for player, rate in rates.items()
-        }
-        run.compile(model, None if options.preset == "paper" else optimizers)
+        rms_prop = _adversarial.at_rates(
+            model.default_optimizer(), critic=1e-4, generator=5e-4
+        )
+        run.compile(model, None if options.preset == "paper" else rms_prop)
     model.summary()
     _adversarial.fit(run, model)
     logs = callbacks.read_progress(run.checkpoint).logs

@@ -85,10 +85,13 @@ def main(folder):
 
     norm = torch.nn.functional.normalize
     by_code = types.SimpleNamespace(normalize=lambda x, p, dim: norm(x, dim=1))
-    (mended,) = functions_of(losses, NAMES[8:9], torch=torch, F=by_code)
+    (mended,) = functions_of(
+        losses, ["energy_based_pulling_away_term"], torch=torch, F=by_code
+    )
     compare(
         "EBGAN, pulling away: torchgan, both mended",
         lambda seed: pulling_away(features(seed)),
+        # Each of the 64 codes is in their sum once with itself.
         lambda seed: mended(features(seed)) - 1.0 / 63.0,
     )
     (cls,) = functions_of(

@@ -60,7 +60,7 @@ def main(arguments):
             steps_per_epoch=arguments.steps or 100,
             seed=seed,
         )
-        labeled = chosen(train.dataset, arguments.num_labels)
+        known = data.choose_labeled(y, arguments.num_labels, seed)
         model = keras_gen.SemiVAE(
             hidden_units=300,
             initial_std=None,
@@ -83,27 +83,14 @@ def main(arguments):
             used_latents=len(used),
         )
         alone = supervised_error(
-            m1.encode(labeled[0])[:, used],
-            labeled[1],
+            codes[known][:, used],
+            y[known],
             m1.encode(test)[:, used],
             test_labels,
             seed,
         )
         table.add("labeled codes alone", seed, classification_error=alone)
     table.show()
-
-
-def chosen(dataset, num_labels):
-    """The labeled examples of a data set, each once."""
-    found = {}
-    for x, y in dataset.as_numpy_iterator():
-        for image, label in zip(x[y >= 0], y[y >= 0], strict=True):
-            found[image.tobytes()] = (image, label)
-        if len(found) == num_labels:
-            return [
-                np.stack(part) for part in zip(*found.values(), strict=True)
-            ]
-    raise AssertionError("There are fewer labeled examples.")
 
 
 if __name__ == "__main__":

@@ -292,7 +292,7 @@ class WGANGPLoop(Loop):
 
         gradients, logs = jax.grad(loss_of, has_aux=True)(state["c"])
         state["c"], state["c_adam"] = adam(
-            state["c"], state["c_adam"], gradients, 1e-4, 0.0, 0.9, 1e-7
+            state["c"], state["c_adam"], gradients, 1e-4, 0.0, 0.9, 1e-8
         )
         return jnp.stack(logs)
 
@@ -311,7 +311,7 @@ class WGANGPLoop(Loop):
             state["g"]
         )
         state["g"], state["g_adam"] = adam(
-            state["g"], state["g_adam"], gradients, 1e-4, 0.0, 0.9, 1e-7
+            state["g"], state["g_adam"], gradients, 1e-4, 0.0, 0.9, 1e-8
         )
         critic_loss, *others = logs / steps
         return state, (critic_loss, generator_loss, *others)

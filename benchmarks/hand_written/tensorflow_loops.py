@@ -205,7 +205,7 @@ class WGANGPLoop(Loop):
     )
 
     def build(self, weights):
-        settings = (1e-4, 0.0, 0.9, 1e-7)
+        settings = (1e-4, 0.0, 0.9, 1e-8)
         self.g_adam = Adam(weights["generator"], *settings)
         self.c_adam = Adam(weights["critic"], *settings)
 

@@ -299,7 +299,7 @@ class WGANGPLoop(Loop):
         )
         self.critic = load(WGANCritic(width), weights["critic"])
         self.generator_adam, self.critic_adam = (
-            adam(network, 1e-4, (0.0, 0.9), 1e-7)
+            adam(network, 1e-4, (0.0, 0.9), 1e-8)
             for network in (self.generator, self.critic)
         )
         self.optimizers = [self.generator_adam, self.critic_adam]

@@ -15,7 +15,7 @@ SCRIPTS = pathlib.Path(__file__).parent / "scripts"
 BACKENDS = ("tensorflow", "jax", "torch")
 # Of the largest entry of an array, after ten steps: sums in another order are
 # a few units in the last place, some of which Adam and the normalization of
-# batches of eight enlarge, most on TensorFlow and InfoGAN: 5e-5 to 1e-4.
+# batches of eight enlarge, to 1e-4 at most here.
 TOLERANCE = 3e-4
 
 

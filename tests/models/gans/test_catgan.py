@@ -233,15 +233,3 @@ def test_networks():
     adam = model.default_optimizer()
     assert float(adam.learning_rate) == pytest.approx(2e-4)
     assert adam.beta_1 == 0.5
-
-
-def test_presets():
-    assert CatGAN.presets == {
-        "paper": {},
-        "small": {
-            "generator_units": (256, 256),
-            "hidden_units": (500, 250, 250),
-            "ema_decay": 0.999,
-        },
-        "smoke": {"generator_units": 32, "hidden_units": (32, 16)},
-    }

@@ -323,20 +323,3 @@ def test_convolutional_networks_mirror_each_other():
         pytest.approx(2e-4),
         0.5,
     )
-
-
-def test_presets():
-    assert EBGAN.presets == {
-        "paper": {},
-        "faces": {
-            "input_shape": (64, 64, 3),
-            "architecture": "conv",
-            "margin": 20.0,
-        },
-        "small": {
-            "generator_units": (400, 400),
-            "hidden_units": (256,),
-            "ema_decay": 0.999,
-        },
-        "smoke": {"generator_units": 32, "hidden_units": 16},
-    }

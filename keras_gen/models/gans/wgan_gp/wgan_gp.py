@@ -136,7 +136,7 @@ class WGANGP(AdversarialModel):
         self.interpolation_seed = self.seed_generator("interpolation")
 
     def default_optimizer(self):
-        return keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9)
+        return keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9, epsilon=1e-8)
 
     def critic_outputs(self, x, training):
         """The critic's scores, of shape `(batch,)`, and its class logits."""
