@@ -11,7 +11,8 @@ BACKENDS := tensorflow jax torch
 # Tests that are run once, whereas all others are run once per backend: those
 # that start processes with every backend themselves, and those of what knows
 # no backend, such as functions of NumPy arrays, the sizes of a paper's
-# networks, files and documents.
+# networks, what a model learns, files and documents. That training is the same
+# on all backends is a test of its own.
 ONCE := $(wildcard $(addprefix tests/,architecture integration \
 	$(addprefix metrics/,samples likelihood disentanglement representations \
 		speech) \
@@ -20,7 +21,7 @@ ONCE := $(wildcard $(addprefix tests/,architecture integration \
 		sprites.py value_range.py zipping.py) \
 	$(addprefix test_,command_line.py cost.py files.py mutation.py readme.py) \
 	engine/test_docstrings.py models/test_conditioning.py \
-	models/*/test_*_networks.py))
+	models/*/test_*_networks.py models/*/test_*_learning.py))
 SOURCES := $(wildcard keras_gen recipes benchmarks docs tests)
 # Where `make test-cost` gathers what the tests of each run cost.
 COSTS := build/test_cost

@@ -15,9 +15,7 @@ import keras_gen
 
 PRESETS = {
     "smoke": recipe.Preset(epochs=2, steps_per_epoch=20, batch_size=32),
-    "small": recipe.Preset(
-        epochs=20, steps_per_epoch=300, batch_size=64, image_size=32
-    ),
+    "small": recipe.Preset(epochs=15, steps_per_epoch=300, batch_size=64),
     "paper": recipe.Preset(
         epochs=5, batch_size=128, dataset="lsun/bedroom", image_size=64
     ),
@@ -32,8 +30,12 @@ def main(options):
             options.preset, image_shape=run.image_shape, **run.arguments
         )
         # For thousands of steps; the paper's rate, 2e-4, is for 100,000.
-        rate = keras.optimizers.schedules.CosineDecay(1e-3, run.total_steps)
-        adam = keras.optimizers.Adam(rate, beta_1=0.5, epsilon=1e-8)
+        cosine = keras.optimizers.schedules.CosineDecay
+        adam = _adversarial.at_rates(
+            model.default_optimizer(),
+            discriminator=cosine(2e-4, run.total_steps),
+            generator=cosine(1e-3, run.total_steps),
+        )
         run.compile(model, None if options.preset == "paper" else adam)
     model.summary()
     _adversarial.fit(run, model)

@@ -14,7 +14,7 @@ import keras_gen
 
 PRESETS = {
     "smoke": recipe.Preset(epochs=2, steps_per_epoch=15, batch_size=50),
-    "small": recipe.Preset(epochs=30, steps_per_epoch=100, batch_size=200),
+    "small": recipe.Preset(epochs=50, steps_per_epoch=100, batch_size=200),
     "paper": recipe.Preset(epochs=1000, batch_size=200, dataset="mnist"),
 }
 

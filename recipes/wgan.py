@@ -8,6 +8,8 @@ paper's run is on bedrooms of LSUN at 64x64 pixels; `--model.warmup` adds the
 critic updates of the official code.
 """
 
+import keras
+
 import _adversarial
 import _recipe as recipe
 import keras_gen
@@ -15,7 +17,9 @@ from keras_gen import callbacks
 
 PRESETS = {
     "smoke": recipe.Preset(epochs=2, steps_per_epoch=10, batch_size=16),
-    "small": recipe.Preset(epochs=20, steps_per_epoch=300, batch_size=64),
+    "small": recipe.Preset(
+        epochs=30, steps_per_epoch=300, batch_size=64, image_size=32
+    ),
     "paper": recipe.Preset(
         epochs=25, batch_size=64, dataset="lsun/bedroom", image_size=64
     ),
@@ -30,8 +34,11 @@ def main(options):
             options.preset, input_shape=run.image_shape, **run.arguments
         )
         # For thousands of updates; the paper's rate, 5e-5, is for many more.
+        cosine = keras.optimizers.schedules.CosineDecay
         rms_prop = _adversarial.at_rates(
-            model.default_optimizer(), critic=1e-4, generator=5e-4
+            model.default_optimizer(),
+            critic=cosine(1e-4, run.total_steps * model.batch_parts),
+            generator=cosine(1e-3, run.total_steps),
         )
         run.compile(model, None if options.preset == "paper" else rms_prop)
     model.summary()

@@ -16,6 +16,7 @@ def dcgan_generator(
     base_filters: int,
     kernel_size: int = 5,
     batch_norm: bool = True,
+    dense_units: int | None = None,
 ) -> keras.Model:
     """A projection, then transposed (fractionally-strided) convolutions.
 
@@ -30,6 +31,8 @@ def dcgan_generator(
             double as the feature maps are halved.
         kernel_size: Integer.
         batch_norm: Boolean. Whether hidden layers are normalized.
+        dense_units: Integer or `None`. Units of a dense layer before the
+            projection.
     """
 
     def relu(x):
@@ -38,8 +41,10 @@ def dcgan_generator(
     sides, doublings = halvings(image_shape)
     *hidden, first = (base_filters * 2**i for i in range(doublings))
     shape = (*sides, first)
-    z = keras.Input((latent_dim,))
-    x = layers.Dense(math.prod(shape), **_kernel())(z)
+    x = z = keras.Input((latent_dim,))
+    if dense_units:
+        x = relu(layers.Dense(dense_units, **_kernel())(x))
+    x = layers.Dense(math.prod(shape), **_kernel())(x)
     if kernel_size == 4:
         x = relu(layers.Reshape(shape)(x))
     else:
@@ -57,18 +62,26 @@ def dcgan_discriminator(
     base_filters: int,
     kernel_size: int = 5,
     batch_norm: bool = True,
+    dense_units: int | None = None,
     name: str = "discriminator",
 ) -> keras.Model:
-    """Strided convolutions and one linear unit.
+    """Strided convolutions, a dense layer where it is wanted, one linear unit.
 
     `base_filters` are those of the first convolution. The other arguments are
     `dcgan_generator`'s.
     """
+
+    def leaky_relu(x, norm=batch_norm):
+        return layers.LeakyReLU(0.2)(_norm()(x) if norm else x)
+
     x = images = keras.Input(image_shape)
     for i in range(halvings(image_shape)[1]):
         x = strided_conv(base_filters * 2**i, kernel_size, **_kernel())(x)
-        x = layers.LeakyReLU(0.2)(_norm()(x) if i and batch_norm else x)
-    x = layers.Dense(1, **_kernel())(layers.Flatten()(x))
+        x = leaky_relu(x, norm=i and batch_norm)
+    x = layers.Flatten()(x)
+    if dense_units:
+        x = leaky_relu(layers.Dense(dense_units, **_kernel())(x))
+    x = layers.Dense(1, **_kernel())(x)
     return keras.Model(images, x, name=name)
 
 

@@ -90,6 +90,31 @@ def test_rules_of_the_architecture(variant):
     assert filters == [*up, base, 2 * base, 4 * base, 8 * base]
 
 
+def test_dense_layers_are_those_of_the_authors_networks_of_mnist():
+    networks = unbuilt((28, 28, 1), base_filters=64, dense_units=1024)
+    generator, discriminator = map(layers_of, networks)
+    hidden = [BatchNormalization, layers.ReLU]
+    assert [type(layer) for layer in generator] == [
+        *[layers.Dense, *hidden] * 2,
+        layers.Reshape,
+        *[layers.Conv2DTranspose, *hidden],
+        layers.Conv2DTranspose,
+        layers.Activation,
+    ]
+    assert [type(layer) for layer in discriminator] == [
+        *[layers.Conv2D, layers.LeakyReLU],
+        *[layers.Conv2D, BatchNormalization, layers.LeakyReLU],
+        layers.Flatten,
+        *[layers.Dense, BatchNormalization, layers.LeakyReLU],
+        layers.Dense,
+    ]
+    units, maps = 1024, 7 * 7 * 128
+    kernels = 100 * units + units * maps + 25 * (128 * 64 + 64)
+    assert count(networks[0]) == kernels + 2 * (units + maps + 64)
+    kernels = 25 * (64 + 64 * 128) + maps * units + units
+    assert count(networks[1]) == kernels + 2 * (128 + units)
+
+
 @every_variant
 def test_initial_weights(variant):
     kernels, gammas = [], []

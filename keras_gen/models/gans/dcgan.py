@@ -21,7 +21,7 @@ import numpy as np
 from keras import layers, ops
 
 from keras_gen.backend.precision import at_least_float32
-from keras_gen.checks import check_option
+from keras_gen.checks import check_option, check_positive
 from keras_gen.models.adversarial import AdversarialModel
 from keras_gen.networks.dcgan import dcgan_discriminator, dcgan_generator
 
@@ -44,6 +44,9 @@ class DCGAN(AdversarialModel):
         kernel_size: Integer. 5, as in the paper, or 4, as in its Torch code.
             With 5, TensorFlow's "same" padding is one pixel to one side of
             the symmetric padding of the paper's code.
+        dense_units: Integer or `None`. Units of a dense layer between the
+            latents and the projection, and of one before the logit, as in the
+            1024 of the authors' networks of MNIST. The paper's have none.
 
     Example:
 
@@ -66,8 +69,8 @@ class DCGAN(AdversarialModel):
     defaults = {"prior": "uniform"}
     presets = {
         "torch": {"kernel_size": 4, "base_filters": 64, "prior": "normal"},
-        "small": {"base_filters": 32, "ema_decay": 0.999},
-        "smoke": {"base_filters": 8},
+        "small": {"base_filters": 32, "dense_units": 512, "ema_decay": 0.999},
+        "smoke": {"base_filters": 8, "dense_units": 32},
     }
 
     def __init__(
@@ -75,6 +78,7 @@ class DCGAN(AdversarialModel):
         image_shape: tuple[int, int, int] = (64, 64, 3),
         base_filters: int = 128,
         kernel_size: int = 5,
+        dense_units: int | None = None,
         generator: keras.Model | None = None,
         discriminator: keras.Model | None = None,
         **kwargs,
@@ -82,12 +86,17 @@ class DCGAN(AdversarialModel):
         super().__init__(**kwargs)
         check_option("kernel_size", kernel_size, (4, 5))
         self.image_shape = shape = tuple(image_shape)
+        if dense_units is not None:
+            check_positive(dense_units=dense_units)
         sizes = (base_filters, kernel_size)
-        build = partial(dcgan_generator, shape, self.latent_dim, *sizes)
+        dense = {"dense_units": dense_units}
+        build = partial(
+            dcgan_generator, shape, self.latent_dim, *sizes, **dense
+        )
         self.generator = self.network_of(
             "generator", generator, build, outputs=[shape]
         )
-        build = partial(dcgan_discriminator, shape, *sizes)
+        build = partial(dcgan_discriminator, shape, *sizes, **dense)
         self.discriminator = self.network_of(
             "discriminator", discriminator, build, [shape], [(1,)], logits=1
         )
@@ -103,7 +112,11 @@ class DCGAN(AdversarialModel):
         windows overlap by a pixel.
         """
         found, kind = self.discriminator.layers, layers.LeakyReLU
-        activations = [x.output for x in found if isinstance(x, kind)]
+        activations = [
+            x.output
+            for x in found
+            if isinstance(x, kind) and len(x.output.shape) == 4
+        ]
         if not activations:
             raise ValueError(
                 "`discriminator` must have `keras.layers.LeakyReLU` layers, "

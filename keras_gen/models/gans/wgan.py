@@ -73,7 +73,7 @@ class WGAN(AdversarialModel):
     logged = ("wasserstein_estimate",)
     shape_argument = "input_shape"
     presets = {
-        "small": {"width": 32, "critic_steps": 3, "ema_decay": 0.999},
+        "small": {"width": 32, "critic_steps": 2, "ema_decay": 0.999},
         "smoke": {"width": 8},
     }
 

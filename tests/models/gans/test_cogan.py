@@ -12,6 +12,7 @@ from keras_gen import CoGAN, data
 from keras_gen.engine import Batch
 from keras_gen.layers import BatchNormalization
 from keras_gen.losses.adversarial import OBJECTIVES
+from keras_gen.models.gans.cogan import inversion
 from tests.contract.case import QUICK, Case
 from tests.numerics import (
     array,
@@ -469,41 +470,6 @@ def test_weight_decay_is_added_to_the_gradients():
         )
 
 
-def test_coupling_is_learned_from_images_that_are_not_paired():
-    """Bright bars, left or right, and dark ones. Of a pair, both are on the
-    same side; without shared layers, they are so by chance."""
-
-    def bars(seed):
-        rng = np.random.default_rng(seed)
-        x = rng.uniform(0.0, 0.1, (256, 10, 10, 1)).astype("float32")
-        left = rng.uniform(size=256) < 0.5
-        x[left, :, 1:4] += 0.9
-        x[~left, :, 6:9] += 0.9
-        return x
-
-    def is_left(x):
-        return x[:, :, :5].mean(axis=(1, 2, 3)) > x[:, :, 5:].mean(
-            axis=(1, 2, 3)
-        )
-
-    a, b = bars(0), 1.0 - bars(1)
-    agreements = []
-    for shared in (2, 0):
-        keras.utils.set_random_seed(0)
-        model = tiny(
-            generator_filters=(16, 8),
-            discriminator_filters=(8, 16),
-            shared_layers=shared,
-        )
-        model.compile(keras.optimizers.Adam(1e-3, beta_1=0.5))
-        model.fit(a, b, batch_size=32, epochs=30, verbose=0)
-        first, second = model.sample(400, seed=0)
-        sides = is_left(first), is_left(1.0 - second)
-        assert all(0.2 < side.mean() < 0.8 for side in sides)
-        agreements.append((sides[0] == sides[1]).mean())
-    assert agreements[0] > 0.9 and agreements[1] < 0.8
-
-
 # ---- Inference --------------------------------------------------------------
 
 
@@ -530,9 +496,10 @@ def test_pairs_come_from_data_sets_as_fit_takes_them(model):
         np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-6)
 
 
-def test_an_image_of_known_latents_is_translated():
+def test_an_image_of_known_latents_is_translated(monkeypatch):
     """Images that the generator makes of latents near zero are found again,
     and their pairs are the translations."""
+    monkeypatch.setattr(inversion, "STEPS", 100)
     model = random()
     a, b = model.generate(0.5 * Z)
     for options, x, y in (({}, a, b), ({"direction": "ba"}, b, a)):

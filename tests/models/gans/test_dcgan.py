@@ -29,6 +29,7 @@ CONTRACT = {
         base_filters=4,
         wrong=(
             ({"kernel_size": 3}, ("kernel_size=3", "5", "4")),
+            ({"dense_units": 0}, ("dense_units=0", "above 0")),
             ({"image_shape": (8, 6, 1)}, ("(8, 6, 1)", "at least 8")),
             ({"image_shape": (27, 27, 1)}, ("(27, 27, 1)", "even")),
             ({"prior": "cauchy"}, ("prior='cauchy'", "'uniform'")),
@@ -83,14 +84,11 @@ def test_defaults_are_the_papers():
     assert defaults["latent_dim"] == 100
     assert defaults["base_filters"] == 128
     assert defaults["kernel_size"] == 5
+    assert defaults["dense_units"] is None
     assert defaults["prior"] == "uniform"
     assert DCGAN.value_range == (-1.0, 1.0)
-    assert DCGAN.presets == {
-        "paper": {},
-        "torch": {"kernel_size": 4, "base_filters": 64, "prior": "normal"},
-        "small": {"base_filters": 32, "ema_decay": 0.999},
-        "smoke": {"base_filters": 8},
-    }
+    authors = {"kernel_size": 4, "base_filters": 64, "prior": "normal"}
+    assert DCGAN.presets["torch"] == authors
     features = inspect.signature(DCGAN.features).parameters
     assert features["batch_size"].default == 256
 
@@ -283,6 +281,12 @@ def test_features_are_the_largest_activations_of_a_grid(model):
     np.testing.assert_allclose(
         model.features(x), np.concatenate(expected, axis=-1), atol=1e-6
     )
+
+
+def test_features_are_of_convolutions_alone(model):
+    x = images(2)
+    dense = tiny(16, dense_units=3)
+    assert dense.features(x).shape == model.features(x).shape
 
 
 @pytest.mark.parametrize(("height", "width"), [(14, 7), (2, 5)])
