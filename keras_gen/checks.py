@@ -89,6 +89,27 @@ def check_at_least(least: float, **values: float) -> None:
             )
 
 
+def check_decay(**values: float) -> None:
+    """Raises unless each of some arguments can be the decay of an average.
+
+    Args:
+        **values: Numbers by the names of the arguments.
+
+    Raises:
+        ValueError: If one of them is below 0, or not below 1.
+
+    Example:
+
+    >>> check_decay(ema_decay=0.999)
+    """
+    for name, value in values.items():
+        if not 0 <= value < 1:
+            raise ValueError(
+                f"`{name}` must be at least 0 and below 1. Received: "
+                f"{name}={value!r}."
+            )
+
+
 def check_count(least: int = 0, **values: int) -> None:
     """Raises unless each of some arguments is an integer, large enough.
 

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_gen.backend import fused_batch_norm, replica_mean
 from keras_gen.backend.precision import at_least_float32
+from keras_gen.checks import check_decay
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
@@ -52,6 +53,7 @@ class BatchNormalization(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        check_decay(momentum=momentum)
         self.momentum = momentum
         self.epsilon = epsilon
         self.center = center

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_gen.backend.precision import at_least_float32
-from keras_gen.checks import check_count, check_positive
+from keras_gen.checks import check_count, check_decay, check_positive
 from keras_gen.distributions import Distribution, resolve_prior
 from keras_gen.engine import (
     Signature,
@@ -84,6 +84,8 @@ class AdversarialModel(ExampleModel):
         super().__init__(**kwargs)
         self.latent_dim = latent_dim
         self.prior = resolve_prior(prior, latent_dim)
+        if ema_decay is not None:
+            check_decay(ema_decay=ema_decay)
         self.ema_decay = ema_decay
         self.latent_seed = self.seed_generator("latents")
         self.condition_seed = self.seed_generator("conditions")

@@ -3,6 +3,7 @@
 import numpy as np
 from keras import ops
 
+from keras_gen.checks import check_decay
 from keras_gen.engine import Signature, update_average
 from keras_gen.losses import classification
 
@@ -67,6 +68,7 @@ class AveragedClassifier(Classifier):
         """
         self.classifier_ema_decay = decay
         if decay is not None:
+            check_decay(classifier_ema_decay=decay)
             network = getattr(self, self.classifying)
             self.ema_classifier = self.average_of(self.classifying, network)
 

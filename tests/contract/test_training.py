@@ -81,6 +81,33 @@ def test_predict_is_the_call_in_batches(plain_case):
         )
 
 
+def test_scores_are_of_each_example_alone(plain_case):
+    """Neither noise nor the other examples of a batch change them."""
+    model, _, _ = trained(plain_case)
+    rng = np.random.default_rng(0)
+    x, y = model.data_spec().x, model.data_spec().y
+    calls = {}
+    if hasattr(model, "discriminate"):
+        calls["discriminate"] = [x.draw(rng, 5)], {}
+        if isinstance(model.example_shape[0], tuple):
+            # An example is of several domains.
+            calls["discriminate"] = [(x.draw(rng, 5), y.draw(rng, 5))], {}
+        elif model.condition is not None:
+            labels = {"labels": model.condition.draw(rng, 5)}
+            calls["discriminate"] = [x.draw(rng, 5)], labels
+    if "classify" in model.signatures():
+        calls["class_probabilities"] = [x.draw(rng, 5)], {}
+    for name, (given, labels) in calls.items():
+        together, apart = (
+            keras.tree.flatten(
+                getattr(model, name)(*given, batch_size=size, **labels)
+            )
+            for size in (5, 2)
+        )
+        for left, right in zip(together, apart, strict=True):
+            np.testing.assert_allclose(left, right, rtol=1e-4, atol=1e-5)
+
+
 def test_a_player_changes_its_own_variables_alone(class_case):
     """One model, whose other players have the learning rate 0."""
     model = class_case.compiled("sgd")

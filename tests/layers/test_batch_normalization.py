@@ -1,3 +1,5 @@
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -108,6 +110,15 @@ def test_defaults_are_those_of_the_official_codes(x):
     layer(np.full((2, 3), 4.0, "float32"), training=True)
     np.testing.assert_allclose(array(layer.moving_mean), 0.4, rtol=1e-6)
     np.testing.assert_allclose(array(layer.moving_variance), 0.9, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "layer", [BatchNormalization, partial(ConditionalBatchNormalization, 3)]
+)
+@pytest.mark.parametrize("momentum", [-0.1, 1.0])
+def test_momentum_is_that_of_an_average(layer, momentum):
+    with pytest.raises(ValueError, match=f"below 1.*momentum={momentum}"):
+        layer(momentum=momentum)
 
 
 @pytest.mark.parametrize("center", [True, False])

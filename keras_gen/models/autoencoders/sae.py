@@ -19,7 +19,7 @@ from keras import layers, ops
 
 from keras_gen.backend import replica_mean
 from keras_gen.backend.precision import at_least_float32
-from keras_gen.checks import check_option
+from keras_gen.checks import check_decay, check_option
 from keras_gen.distributions import bernoulli_kl
 from keras_gen.engine.own_networks import last_operation
 from keras_gen.models.autoencoders.autoencoder import ShallowAutoencoder
@@ -97,6 +97,7 @@ class SAE(ShallowAutoencoder):
                 "`sparsity` must lie between 0 and 1, as the mean activation "
                 f"of a logistic unit does. Received: sparsity={sparsity}."
             )
+        check_decay(sparsity_decay=sparsity_decay)
         # The model's own outputs are logistic.
         self.value_range = (0.0, 1.0) if decoder is None else None
         self.sparsity = sparsity

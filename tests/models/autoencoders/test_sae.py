@@ -35,6 +35,7 @@ CONTRACT = {
         activations={"encoder": ["sigmoid"], "decoder": ["sigmoid"]},
         wrong=(
             ({"sparsity": 1.0}, ("between 0 and 1", "sparsity=1.0")),
+            ({"sparsity_decay": 1.0}, ("below 1", "sparsity_decay=1.0")),
             (
                 {"sparsity_estimator": "sum"},
                 ("sparsity_estimator='sum'", "'batch'", "'ema'"),

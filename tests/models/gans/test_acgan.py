@@ -242,9 +242,19 @@ def test_the_papers_tables():
         assert sum(isinstance(x, BatchNormalization) for x in found) == 5
         assert [x.level for x in found if hasattr(x, "level")] == [0.5] * 6
         assert not any(hasattr(x, "stddev") for x in found)
+        slopes = [
+            x.negative_slope for x in found if isinstance(x, layers.LeakyReLU)
+        ]
+        assert slopes == [0.2] * 6
+        initializers = [
+            x.kernel_initializer
+            for x in [*model.generator.layers, *found]
+            if hasattr(x, "kernel")
+        ]
+        assert {(x.mean, x.stddev) for x in initializers} == {(0.0, 0.02)}
     adam = paper.default_optimizer()
     assert float(adam.learning_rate) == pytest.approx(2e-4)
-    assert (adam.beta_1, adam.beta_2) == (0.5, 0.999)
+    assert (adam.beta_1, adam.beta_2, adam.epsilon) == (0.5, 0.999, 1e-8)
     defaults = inspect.signature(ACGAN).parameters
     assert defaults["latent_dim"].default == 100
     assert defaults["class_weight"].default == 1.0

@@ -33,6 +33,7 @@ CONTRACT = {
             ({"image_shape": (8, 6, 1)}, ("(8, 6, 1)", "at least 8")),
             ({"image_shape": (27, 27, 1)}, ("(27, 27, 1)", "even")),
             ({"prior": "cauchy"}, ("prior='cauchy'", "'uniform'")),
+            ({"ema_decay": 1.0}, ("ema_decay=1.0", "below 1")),
         ),
     ),
 }

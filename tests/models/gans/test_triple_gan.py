@@ -35,6 +35,10 @@ CONTRACT = {
             ({"alpha": 1.5}, ("`alpha` must be from 0 to 1", "1.5")),
             ({"entropy_weight": -1.0}, ("entropy_weight=-1.0",)),
             ({"num_classes": 0}, ("num_classes=0",)),
+            (
+                {"classifier_ema_decay": -0.1},
+                ("at least 0", "classifier_ema_decay=-0.1"),
+            ),
         ),
     ),
 }
@@ -351,9 +355,11 @@ def test_parameters_are_those_of_the_official_code():
     assert found[-1].kernel_regularizer.l2 == pytest.approx(1e-4)
     adam = model.default_optimizer()
     assert float(adam.learning_rate) == pytest.approx(1e-3)
-    assert adam.beta_1 == 0.5
+    assert (adam.beta_1, adam.epsilon) == (0.5, 1e-8)
     assert (model.prior.low, model.prior.high) == (0.0, 1.0)
     defaults = inspect.signature(TripleGAN).parameters
     assert defaults["alpha"].default == 0.5
+    assert defaults["adversarial_weight"].default == 1.0
+    assert defaults["pseudo_real"].default is False
     assert defaults["entropy_weight"].default == 0.3
     assert defaults["balance_weight"].default == 1e-3
