@@ -77,7 +77,7 @@ def dcgan_discriminator(
     x = images = keras.Input(image_shape)
     for i in range(halvings(image_shape)[1]):
         x = strided_conv(base_filters * 2**i, kernel_size, **_kernel())(x)
-        x = leaky_relu(x, norm=i and batch_norm)
+        x = leaky_relu(x, norm=batch_norm and i > 0)
     x = layers.Flatten()(x)
     if dense_units:
         x = leaky_relu(layers.Dense(dense_units, **_kernel())(x))

@@ -90,7 +90,7 @@ def test_rules_of_the_architecture(variant):
     assert filters == [*up, base, 2 * base, 4 * base, 8 * base]
 
 
-def test_dense_layers_are_those_of_the_authors_networks_of_mnist():
+def test_dense_layers_are_where_the_authors_networks_of_mnist_have_them():
     networks = unbuilt((28, 28, 1), base_filters=64, dense_units=1024)
     generator, discriminator = map(layers_of, networks)
     hidden = [BatchNormalization, layers.ReLU]

@@ -45,8 +45,9 @@ class DCGAN(AdversarialModel):
             With 5, TensorFlow's "same" padding is one pixel to one side of
             the symmetric padding of the paper's code.
         dense_units: Integer or `None`. Units of a dense layer between the
-            latents and the projection, and of one before the logit, as in the
-            1024 of the authors' networks of MNIST. The paper's have none.
+            latents and the projection, and of one before the logit, where the
+            authors' conditional networks of MNIST have one of 1024. The
+            paper's have none.
 
     Example:
 
@@ -88,15 +89,16 @@ class DCGAN(AdversarialModel):
         self.image_shape = shape = tuple(image_shape)
         if dense_units is not None:
             check_positive(dense_units=dense_units)
-        sizes = (base_filters, kernel_size)
-        dense = {"dense_units": dense_units}
-        build = partial(
-            dcgan_generator, shape, self.latent_dim, *sizes, **dense
-        )
+        sizes = {
+            "base_filters": base_filters,
+            "kernel_size": kernel_size,
+            "dense_units": dense_units,
+        }
+        build = partial(dcgan_generator, shape, self.latent_dim, **sizes)
         self.generator = self.network_of(
             "generator", generator, build, outputs=[shape]
         )
-        build = partial(dcgan_discriminator, shape, *sizes, **dense)
+        build = partial(dcgan_discriminator, shape, **sizes)
         self.discriminator = self.network_of(
             "discriminator", discriminator, build, [shape], [(1,)], logits=1
         )
@@ -119,8 +121,9 @@ class DCGAN(AdversarialModel):
         ]
         if not activations:
             raise ValueError(
-                "`discriminator` must have `keras.layers.LeakyReLU` layers, "
-                "whose activations the features are. Received: one without. "
+                "`discriminator` must have `keras.layers.LeakyReLU` layers "
+                "after convolutions, whose activations the features are. "
+                "Received: one without. "
                 "Build one with such layers, or read your own network's."
             )
         trunk = keras.Model(self.discriminator.inputs, activations)

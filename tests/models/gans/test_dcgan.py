@@ -115,6 +115,17 @@ def test_networks_have_the_sizes_of_the_arguments(kernel_size):
     assert count == sum(kernels) + norm
 
 
+def test_both_networks_have_the_dense_layer():
+    model = tiny(latent_dim=3, base_filters=4, dense_units=7)
+    # 4x4 feature maps of 4 filters, 64 in all.
+    for network, units in (
+        (model.generator, [7, 64]),
+        (model.discriminator, [7, 1]),
+    ):
+        dense = [x for x in network.layers if isinstance(x, layers.Dense)]
+        assert [x.units for x in dense] == units
+
+
 def flat_networks(shape=(8, 8, 1)):
     """Networks of one dense layer each."""
     z, x = keras.Input((5,)), keras.Input(shape)

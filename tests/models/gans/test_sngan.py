@@ -76,6 +76,9 @@ def test_every_layer_of_the_discriminator_is_normalized():
 def test_defaults_are_the_papers():
     defaults = inspect.signature(SNGAN).parameters
     expected = {
+        "image_shape": (32, 32, 3),
+        "architecture": "resnet32",
+        "num_classes": None,
         "latent_dim": 128,
         "prior": "normal",
         "objective": "hinge",
