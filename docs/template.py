@@ -96,9 +96,9 @@ class TemplateGAN(AdversarialModel):
     ```
     """
 
-    # The arguments of the bases (latent_dim, prior, ema_decay, seed, name,
-    # dtype) follow those of `__init__` in the signature, the config and the
-    # help. `defaults` changes their defaults, `fixed` removes them.
+    # The arguments of the bases (latent_dim, prior, ema_decay, ema_warmup,
+    # seed, name, dtype) follow those of `__init__` in the signature, the config
+    # and the help. `defaults` changes their defaults, `fixed` removes them.
     defaults = {"latent_dim": 64}
     # From each player, which is an optimizer, to the networks that it updates.
     # `optimizer.iterations` is that of the last player.

@@ -33,6 +33,9 @@ class AdversarialModel(ExampleModel):
             latents, which then sets `latent_dim`.
         ema_decay: Float in [0, 1) or `None`. If given, samples come from an
             exponential moving average of the generator's weights.
+        ema_warmup: Boolean. Whether its decay in step `n`, from 0 on, is at
+            most `(1 + n) / (10 + n)`, so that the initial weights are soon
+            forgotten.
 
     Args of subclasses:
         image_shape: Tuple `(height, width, channels)`.
@@ -75,6 +78,7 @@ class AdversarialModel(ExampleModel):
         latent_dim: int | None = 100,
         prior: str | Distribution = "normal",
         ema_decay: float | None = None,
+        ema_warmup: bool = True,
         **kwargs,
     ):
         if isinstance(prior, Distribution):
@@ -87,6 +91,7 @@ class AdversarialModel(ExampleModel):
         if ema_decay is not None:
             check_decay(ema_decay=ema_decay)
         self.ema_decay = ema_decay
+        self.ema_warmup = ema_warmup
         self.latent_seed = self.seed_generator("latents")
         self.condition_seed = self.seed_generator("conditions")
 
@@ -115,7 +120,11 @@ class AdversarialModel(ExampleModel):
 
     def after_update(self, player):
         if self.ema_decay is not None and "generator" in self.players[player]:
-            update_average(self.ema_generator, self.generator, self.ema_decay)
+            decay = self.ema_decay
+            if self.ema_warmup:
+                n = ops.cast(self.steps_seen.value, "float32")
+                decay = ops.minimum(decay, (1.0 + n) / (10.0 + n))
+            update_average(self.ema_generator, self.generator, decay)
 
     @property
     def sampler(self) -> keras.Model:

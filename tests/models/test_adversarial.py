@@ -216,3 +216,28 @@ def test_a_generator_takes_latents_and_conditions():
 def test_the_range_of_a_users_generator_is_not_known():
     assert Points(latent_dim=2).value_range == (-1.0, 1.0)
     assert Points(latent_dim=2, generator=linear(2)).value_range is None
+
+
+# ---- The average of the weights ---------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ema_warmup", "decays"),
+    [(True, [1 / 10, 2 / 11, 1 / 4, 0.3, 0.3]), (False, [0.3] * 5)],
+)
+def test_the_decay_of_the_average(ema_warmup, decays):
+    model = Points(latent_dim=2, ema_decay=0.3, ema_warmup=ema_warmup)
+    kernel, average = (
+        network.layers[-1].kernel
+        for network in (model.generator, model.ema_generator)
+    )
+    expected = array(average)
+    for step, decay in enumerate(decays):
+        kernel.assign(np.full(kernel.shape, step, "float32"))
+        model.steps_seen.assign(step)
+        model.after_update("discriminator")
+        np.testing.assert_array_equal(array(average), expected)
+        model.after_update("generator")
+        expected = decay * expected + (1 - decay) * step
+        np.testing.assert_allclose(array(average), expected, rtol=1e-6)
+        expected = array(average)
