@@ -159,6 +159,9 @@ def gather(x):
     return tf.ensure_shape(rows, (None, *x.shape[1:]))
 
 
+conv_transpose = keras.ops.conv_transpose
+
+
 def fused_batch_norm(x, scale, bias, epsilon):
     """One kernel for each direction; TensorFlow knows its second derivative."""
     if replica()[1] != 1 or x.dtype != tf.float32 or len(x.shape) < 2:

@@ -4,6 +4,7 @@ import keras
 import torch
 
 from keras_gen.backend.scope import Scope
+from keras_gen.backend.torch_updates import quicken
 
 
 def _world():
@@ -49,6 +50,7 @@ def _average_over_workers(gradients):
 
 
 def apply_gradients(optimizer, gradients, variables):
+    quicken(optimizer)
     with torch.no_grad():
         optimizer.apply(gradients, variables)
     for variable in variables:
@@ -126,6 +128,9 @@ def gather(x):
     from torch.distributed.nn.functional import all_gather
 
     return torch.cat(all_gather(x.contiguous()))
+
+
+conv_transpose = keras.ops.conv_transpose
 
 
 def fused_batch_norm(x, scale, bias, epsilon):

@@ -25,6 +25,7 @@ from keras_gen.layers.spectral_normalization import (
     SpectralEmbedding,
 )
 from keras_gen.layers.tied_decoder import TiedDecoder
+from keras_gen.layers.transposed_convolution import Conv2DTranspose
 from keras_gen.layers.virtual_batch_normalization import (
     ReferenceBatch,
     VirtualBatchNormalization,
@@ -39,6 +40,7 @@ __all__ = [
     "AdditiveNoise",
     "BatchNormalization",
     "ConditionalBatchNormalization",
+    "Conv2DTranspose",
     "Corruption",
     "DropoutNoise",
     "ImagePool",

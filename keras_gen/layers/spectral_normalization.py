@@ -9,6 +9,7 @@ from keras import layers, ops
 
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_positive
+from keras_gen.layers.transposed_convolution import Conv2DTranspose
 
 
 def normalize(x):
@@ -147,7 +148,7 @@ class SpectralConv2D(SpectralNormalization, layers.Conv2D):
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
-class SpectralConv2DTranspose(SpectralNormalization, layers.Conv2DTranspose):
+class SpectralConv2DTranspose(SpectralNormalization, Conv2DTranspose):
     """`keras.layers.Conv2DTranspose` with spectral normalization.
 
     Args:
@@ -169,16 +170,8 @@ class SpectralConv2DTranspose(SpectralNormalization, layers.Conv2DTranspose):
         return super().as_matrix(ops.transpose(kernel, (0, 1, 3, 2)))
 
     def call(self, inputs, training=False):
-        outputs = ops.conv_transpose(
-            inputs,
-            self.normalized_kernel(training),
-            strides=list(self.strides),
-            padding=self.padding,
-            output_padding=self.output_padding,
-            dilation_rate=self.dilation_rate,
-            data_format=self.data_format,
-        )
-        return self.finished(outputs)
+        kernel = self.normalized_kernel(training)
+        return self.finished(self.convolution_op(inputs, kernel))
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")

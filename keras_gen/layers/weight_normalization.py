@@ -10,6 +10,7 @@ from keras import layers, ops
 
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_positive
+from keras_gen.layers.transposed_convolution import Conv2DTranspose
 
 
 class WeightNormalization:
@@ -149,7 +150,7 @@ class WeightNormConv2D(WeightNormalization, layers.Conv2D):
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
-class WeightNormConv2DTranspose(WeightNormalization, layers.Conv2DTranspose):
+class WeightNormConv2DTranspose(WeightNormalization, Conv2DTranspose):
     """`keras.layers.Conv2DTranspose` with weight normalization.
 
     Args:
@@ -171,12 +172,4 @@ class WeightNormConv2DTranspose(WeightNormalization, layers.Conv2DTranspose):
     output_axis = -2
 
     def linear(self, inputs):
-        return ops.conv_transpose(
-            inputs,
-            self.normalized_kernel(),
-            strides=list(self.strides),
-            padding=self.padding,
-            output_padding=self.output_padding,
-            dilation_rate=self.dilation_rate,
-            data_format=self.data_format,
-        )
+        return self.convolution_op(inputs, self.normalized_kernel())

@@ -8,12 +8,13 @@ import keras
 from keras import layers
 
 from keras_gen.checks import as_units
+from keras_gen.layers import Conv2DTranspose
 from keras_gen.networks.mlp import heads_of
 
 # Layers that halve and that double the sides of feature maps.
 STRIDED = {"strides": 2, "padding": "same"}
 strided_conv = functools.partial(layers.Conv2D, **STRIDED)
-transposed_conv = functools.partial(layers.Conv2DTranspose, **STRIDED)
+transposed_conv = functools.partial(Conv2DTranspose, **STRIDED)
 
 
 def conv_encoder(

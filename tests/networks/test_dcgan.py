@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from keras_gen.layers import BatchNormalization
+from keras_gen.layers import BatchNormalization, Conv2DTranspose
 from keras_gen.networks.dcgan import (
     dcgan_discriminator,
     dcgan_generator,
@@ -65,14 +65,14 @@ def test_rules_of_the_architecture(variant):
     assert [type(layer) for layer in generator] == [
         layers.Dense,
         *projection,
-        *[layers.Conv2DTranspose, BatchNormalization, layers.ReLU] * 3,
-        layers.Conv2DTranspose,
+        *[Conv2DTranspose, BatchNormalization, layers.ReLU] * 3,
+        Conv2DTranspose,
         layers.Activation,
     ]
     assert generator[-1].activation is keras.activations.tanh
     size = options["kernel_size"]
     for layer in [*generator, *discriminator]:
-        if isinstance(layer, layers.Conv2D | layers.Conv2DTranspose):
+        if isinstance(layer, layers.Conv2D | Conv2DTranspose):
             assert layer.strides == (2, 2) and layer.kernel_size == (size,) * 2
         if hasattr(layer, "kernel"):
             assert not layer.use_bias
@@ -97,8 +97,8 @@ def test_dense_layers_are_where_the_authors_networks_of_mnist_have_them():
     assert [type(layer) for layer in generator] == [
         *[layers.Dense, *hidden] * 2,
         layers.Reshape,
-        *[layers.Conv2DTranspose, *hidden],
-        layers.Conv2DTranspose,
+        *[Conv2DTranspose, *hidden],
+        Conv2DTranspose,
         layers.Activation,
     ]
     assert [type(layer) for layer in discriminator] == [

@@ -117,7 +117,7 @@ class SNGAN(AdversarialModel):
     presets = {
         "cnn": {"architecture": "cnn", "objective": "non_saturating"},
         "small": {
-            "generator_filters": (64, 64, 64),
+            "generator_filters": (32, 32, 32),
             "discriminator_filters": (32, 32, 32, 32),
             "discriminator_steps": 2,
             "ema_decay": 0.999,

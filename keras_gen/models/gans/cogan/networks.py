@@ -7,7 +7,7 @@ normalization is without scale and bias, each PReLU has one slope.
 import keras
 from keras import layers
 
-from keras_gen.layers import BatchNormalization
+from keras_gen.layers import BatchNormalization, Conv2DTranspose
 
 
 def initial_weights():
@@ -28,9 +28,7 @@ def prelu():
 
 def upsample(filters, kernel_size, strides=1, crop=0):
     """A transposed convolution, of whose output the borders are cropped."""
-    conv = layers.Conv2DTranspose(
-        filters, kernel_size, strides, **initial_weights()
-    )
+    conv = Conv2DTranspose(filters, kernel_size, strides, **initial_weights())
     return [conv, layers.Cropping2D(crop)] if crop else [conv]
 
 
