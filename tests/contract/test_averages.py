@@ -10,7 +10,8 @@ DECAY = 0.15
 
 
 def test_averages_follow_the_formula(averaging_case):
-    model = averaging_case.compiled(build={"ema_decay": DECAY})
+    adam = keras.optimizers.Adam(1e-2)
+    model = averaging_case.compiled(adam, build={"ema_decay": DECAY})
     network, average = model.generator, model.ema_generator
     trainable = {id(variable) for variable in network.trainable_variables}
     expected = arrays(network.weights)
