@@ -96,8 +96,9 @@ CASES = {case.name: case for case in CASES}
 class Sides:
     """Our model and the hand-written loop, from the same weights."""
 
-    def __init__(self, case, jit_compile, **options):
+    def __init__(self, case, jit_compile, verbose=0, **options):
         self.case = case
+        self.verbose = verbose
         self.model, optimizer = case.build()
         self.model.compile(optimizer, jit_compile=jit_compile, **options)
         weights = {
@@ -117,7 +118,11 @@ class Sides:
     def ours(self, x, shuffle=True):
         """Trains for an epoch: its two times and its losses."""
         clock = Clock()
-        arguments = {"epochs": 1, "verbose": 0, "callbacks": [clock]}
+        arguments = {
+            "epochs": 1,
+            "verbose": self.verbose,
+            "callbacks": [clock],
+        }
         if self.pipeline and shuffle:
             batches = self.pipeline(x, self.case.batch_size)
             history = self.model.fit(batches, **arguments).history
@@ -215,9 +220,9 @@ def check(case, steps, rtol):
     print(f"The losses of {steps} steps agree (rtol={rtol}).")
 
 
-def compare(case, rounds, steps, jit_compile, steps_per_execution):
+def compare(case, rounds, steps, jit_compile, **options):
     """Alternates rounds of both sides; returns what was measured."""
-    sides = Sides(case, jit_compile, steps_per_execution=steps_per_execution)
+    sides = Sides(case, jit_compile, **options)
     x = data(case, steps)
     start = {
         "ours": sides.ours(x[: 2 * case.batch_size])[0],
@@ -315,6 +320,13 @@ def main():
         default=1,
         help="of `compile`, for our side",
     )
+    parser.add_argument(
+        "--verbose",
+        type=int,
+        choices=[0, 1],
+        default=0,
+        help="of `fit`: 1 for a progress bar",
+    )
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--rtol", type=float, default=1e-3)
     parser.add_argument(
@@ -334,7 +346,8 @@ def main():
         options.rounds,
         options.steps,
         jit_compile[options.jit_compile],
-        options.steps_per_execution,
+        steps_per_execution=options.steps_per_execution,
+        verbose=options.verbose,
     )
     options.output.mkdir(parents=True, exist_ok=True)
     name = f"throughput-{options.model}-{facts['backend']}"
@@ -348,6 +361,7 @@ def main():
                 "batch_size": case.batch_size,
                 "steps": options.steps,
                 "steps_per_execution": options.steps_per_execution,
+                "verbose": options.verbose,
                 **facts,
                 **measured,
             },

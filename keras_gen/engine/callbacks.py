@@ -2,6 +2,7 @@
 
 import copy
 import math
+import time
 
 import keras
 import numpy as np
@@ -29,14 +30,22 @@ class EpochCallbacks(keras.callbacks.CallbackList):
 
     Keras' own list fetches the logs of each batch from the device, whether
     or not a callback looks at them. This one does if a callback has come to
-    listen by the time that training begins.
+    listen by the time that training begins, and for the progress bar when it
+    draws.
     """
 
     listening = False
+    # Seconds between two drawings, as Keras' progress bar has them.
+    interval = 0.05
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        self.listening = any(map(listens_to_batches, self.callbacks))
+        self.drawn = -math.inf
+        self.listening = any(
+            listens_to_batches(callback)
+            for callback in self.callbacks
+            if callback is not self._progbar
+        )
 
     def on_train_batch_begin(self, batch, logs=None):
         if self.listening:
@@ -45,6 +54,18 @@ class EpochCallbacks(keras.callbacks.CallbackList):
     def on_train_batch_end(self, batch, logs=None):
         if self.listening:
             super().on_train_batch_end(batch, logs)
+        elif self._progbar is not None:
+            self.draw(batch, logs)
+
+    def draw(self, batch, logs):
+        """Draws the progress bar, if it is time to."""
+        bar, now = self._progbar, time.perf_counter()
+        if bar.verbose == 1 and now - self.drawn >= self.interval:
+            values = {name: float(value) for name, value in logs.items()}
+            bar.on_train_batch_end(batch, values)
+            self.drawn = time.perf_counter()
+        # Of data without a length, it learns the number of steps so.
+        bar.seen = batch + 1
 
     def on_test_batch_begin(self, batch, logs=None):
         if self.listening:
@@ -101,16 +122,15 @@ def arrange_callbacks(
         count,
         *map(_of_all_players, keras.tree.flatten(callbacks or [])),
     ]
-    # The progress bar listens; of a split, Keras knows the number of steps.
-    if (
-        verbose
-        or options.get("validation_split")
-        or any(listens_to_batches(callback) for callback in callbacks)
+    # Of a split, Keras knows the number of steps.
+    if options.get("validation_split") or any(
+        listens_to_batches(callback) for callback in callbacks
     ):
         return callbacks
     return EpochCallbacks(
         callbacks,
         add_history=True,
+        add_progbar=bool(verbose),
         model=model,
         verbose=verbose,
         epochs=epochs,

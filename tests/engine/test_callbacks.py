@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_gen.engine.callbacks import count_steps, listens_to_batches
+from keras_gen.engine.callbacks import (
+    EpochCallbacks,
+    count_steps,
+    listens_to_batches,
+)
 from tests.engine.toys import Game, Solo, compiled, points
 
 X = points(10)
@@ -203,6 +207,48 @@ def test_a_callback_may_start_to_listen_when_training_begins():
 
     solo().fit(X, batch_size=2, verbose=0, callbacks=[Late()])
     assert sorted(told) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("interval", "drawn"), [(np.inf, [0]), (0.0, [0, 1, 2, 3, 4] * 2)]
+)
+def test_the_progress_bar_fetches_logs_when_it_draws(
+    interval, drawn, monkeypatch, capsys
+):
+    told = []
+    bar = keras.callbacks.ProgbarLogger
+    original = bar.on_train_batch_end
+
+    def hook(self, batch, logs=None):
+        assert all(type(value) is float for value in logs.values())
+        assert set(logs) == {"loss", "extra"}
+        told.append(batch)
+        original(self, batch, logs)
+
+    monkeypatch.setattr(bar, "on_train_batch_end", hook)
+    monkeypatch.setattr(EpochCallbacks, "interval", interval)
+    record = Record()
+    solo().fit(X, batch_size=2, epochs=2, callbacks=[record])
+    # The first drawing is that of the first batch.
+    assert told == drawn
+    shown = capsys.readouterr().out
+    assert shown.count("5/5") >= 2 and "Epoch 2/2" in shown
+    assert "extra" in shown and "loss" in shown
+    assert [set(logs) for logs in record.epochs] == [{"loss", "extra"}] * 2
+
+
+@pytest.mark.parametrize("verbose", [1, 2])
+def test_the_progress_bar_learns_the_number_of_steps(verbose, capsys):
+    three = ((X[:4],) for _ in range(3))
+    solo().fit(three, verbose=verbose)
+    assert "3/3" in capsys.readouterr().out
+
+
+def test_who_listens_is_told_beside_a_progress_bar():
+    record = RecordBatches()
+    solo().fit(X, batch_size=2, shuffle=False, callbacks=[record])
+    means = [X[: 2 * n].mean() for n in range(1, 6)]
+    np.testing.assert_allclose(record.train, means, rtol=1e-5)
 
 
 def test_the_number_of_steps_of_what_has_none_is_not_made_up():
