@@ -34,6 +34,7 @@ BACKEND_ROOMS = {
     "keras_gen/backend/jax.py": {"jax"},
     "keras_gen/backend/torch.py": {"torch"},
     "keras_gen/backend/torch_compile.py": {"torch"},
+    "keras_gen/backend/torch_updates.py": {"torch"},
     "keras_gen/backend/pipelines.py": {"tensorflow", "torch"},
     "keras_gen/engine/tensorflow.py": {"tensorflow"},
     "keras_gen/engine/jax.py": {"jax"},
