@@ -128,7 +128,7 @@ def conv_transpose(x, kernel, **options):
 
 # XLA's code for CPUs takes 6 to 30 times as long for the gradient that JAX
 # derives by the kernel as for that of the convolution with the same kernel,
-# whose transpose this is.
+# whose transpose this is. Forward-mode derivatives there are none.
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _conv_transpose(strides, padding, x, kernel):
     return keras.ops.conv_transpose(x, kernel, strides, padding)

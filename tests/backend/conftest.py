@@ -2,6 +2,8 @@ import keras
 
 from tests.engine.conftest import float64  # noqa: F401
 
-collect_ignore_glob = (
-    [] if keras.backend.backend() == "torch" else ["test_torch_*.py"]
-)
+collect_ignore_glob = [
+    f"test_{backend}_*.py"
+    for backend in ("jax", "torch")
+    if backend != keras.backend.backend()
+]

@@ -3,11 +3,12 @@
 import keras
 import numpy as np
 import pytest
+import torch
 from keras import layers
 
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() != "torch", reason="PyTorch's kernels"
-)
+from keras_gen.backend.torch import apply_gradients
+from keras_gen.backend.torch_updates import quicken
+
 SHAPES = ((5, 3), (3,), (2, 3, 4, 5), ())
 
 
@@ -20,8 +21,6 @@ def variables(dtype="float32"):
 
 
 def gradients(step, dtype="float32"):
-    import torch
-
     rng = np.random.default_rng(1 + step)
     found = [rng.normal(size=shape) * 10.0 ** -(2 * step) for shape in SHAPES]
     tensors = [torch.tensor(x, dtype=getattr(torch, dtype)) for x in found]
@@ -33,10 +32,6 @@ def gradients(step, dtype="float32"):
 
 def run(make, quick, dtype="float32", steps=5):
     """Variables, and state of the optimizer, after some updates."""
-    import torch
-
-    from keras_gen.backend.torch import apply_gradients
-
     optimizer, values = make(), variables(dtype)
     optimizer.build(values)
     for step in range(steps):
@@ -101,8 +96,6 @@ def test_bfloat16(name):
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop"])
 def test_the_kernels_are_used(name, monkeypatch):
-    import torch
-
     calls = []
     kernel = {"adam": "_fused_adam_", "rmsprop": "_foreach_addcmul_"}[name]
     original = getattr(torch, kernel)
@@ -117,8 +110,6 @@ def test_the_kernels_are_used(name, monkeypatch):
 
 
 def test_others_are_left_alone():
-    from keras_gen.backend.torch_updates import quicken
-
     class Own(keras.optimizers.Adam):
         def update_step(self, gradient, variable, learning_rate):
             self.assign_sub(variable, gradient)
@@ -130,10 +121,6 @@ def test_others_are_left_alone():
 
 def test_values_in_another_order_in_memory():
     """A kernel through memory would mix up rows and columns."""
-    import torch
-
-    from keras_gen.backend.torch import apply_gradients
-
     results = []
     for transposed in (False, True):
         value = torch.arange(6.0).reshape(2, 3)
@@ -150,8 +137,6 @@ def test_values_in_another_order_in_memory():
 
 
 def test_half_precision_scales_the_inner_optimizer():
-    from keras_gen.backend.torch import apply_gradients
-
     scaled = keras.optimizers.LossScaleOptimizer(Adam(0.1), initial_scale=4.0)
     layer = layers.Dense(1)
     layer.build((None, 2))
