@@ -7,9 +7,9 @@ KERAS_BACKEND=torch python benchmarks/throughput.py --model dcgan
 Both sides train the same networks with the same losses and optimizers on the
 same NumPy array, shuffled, and report the mean losses of an epoch. A round is
 an epoch; the rounds of the two sides alternate, so that whatever else the
-machine does slows both alike. Compilation is outside the rounds and reported
-separately. `--check` compares the losses of the two sides instead, from the
-same weights, batches and noise.
+machine does slows both alike. Compilation and tracing are outside the rounds,
+the former reported separately. `--check` compares the losses of the two sides
+instead, from the same weights, batches and noise.
 """
 
 import argparse
@@ -232,7 +232,9 @@ def compare(case, rounds, steps, jit_compile, **options):
     for side, seconds in start.items():
         print(f"  {side:7} {seconds:8.2f} s")
     for side in (sides.ours, sides.theirs):
-        side(x[: max(5, steps // 10) * case.batch_size])
+        # PyTorch traces a step when it has run some times.
+        side(x[: min(40, steps) * case.batch_size])
+        side(x[: min(40, steps) * case.batch_size])
     seconds = {"ours": [], "theirs": []}
     processor = {"ours": [], "theirs": []}
     print(

@@ -11,6 +11,7 @@ import functools
 import jax
 import keras
 
+from keras_gen.backend.loss_scaling import apply_scaled
 from keras_gen.backend.scope import Scope
 
 
@@ -65,27 +66,9 @@ def gradient(fn, x):
 
 def apply_gradients(optimizer, gradients, variables):
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        _apply_scaled(optimizer, gradients, variables)
+        apply_scaled(optimizer, gradients, variables, when)
     else:
         optimizer.apply(gradients, variables)
-
-
-# Keras' own `apply` leaks tracers inside a scope, and its `stateless_apply`
-# takes all variables of the optimizer or none.
-def _apply_scaled(optimizer, gradients, variables):
-    finite = optimizer.check_finite(gradients)
-    scale = optimizer.dynamic_scale.value
-    counter = optimizer.step_counter.value + 1
-    grow = counter >= optimizer.dynamic_growth_steps
-
-    def update():
-        unscaled = [gradient / scale for gradient in gradients]
-        optimizer.inner_optimizer.apply(unscaled, variables)
-
-    when(finite, update)
-    larger = jax.numpy.where(grow, 2.0 * scale, scale)
-    optimizer.dynamic_scale.assign(jax.numpy.where(finite, larger, 0.5 * scale))
-    optimizer.step_counter.assign(jax.numpy.where(finite & ~grow, counter, 0))
 
 
 def when(condition, fn):

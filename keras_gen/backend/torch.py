@@ -3,6 +3,7 @@
 import keras
 import torch
 
+from keras_gen.backend.loss_scaling import apply_scaled
 from keras_gen.backend.scope import Scope
 from keras_gen.backend.torch_updates import quicken
 
@@ -51,8 +52,12 @@ def _average_over_workers(gradients):
 
 def apply_gradients(optimizer, gradients, variables):
     quicken(optimizer)
+    scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     with torch.no_grad():
-        optimizer.apply(gradients, variables)
+        if scaled and any(map(_is_traced, gradients)):
+            apply_scaled(optimizer, gradients, variables, when)
+        else:
+            optimizer.apply(gradients, variables)
     for variable in variables:
         # In a traced step, what a constraint returns is a new tensor.
         if variable.constraint is not None:
@@ -68,8 +73,12 @@ def gradient(fn, x):
     return result
 
 
+def _is_traced(x):
+    return isinstance(x, torch._subclasses.FakeTensor)
+
+
 def when(condition, fn):
-    if not isinstance(condition, torch._subclasses.FakeTensor):
+    if not _is_traced(condition):
         if bool(condition):
             fn()
         return

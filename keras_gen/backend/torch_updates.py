@@ -7,15 +7,29 @@ an update (schedules, clipping, weight decay, averages), are Keras' own.
 """
 
 import collections
+import contextlib
+import contextvars
 import types
 
 import keras
 import torch
-from torch._subclasses import FakeTensor
 
 # With so many updates before, PyTorch's kernel corrects no bias: Keras' factor
 # of the learning rate does, and its epsilon is not divided by the correction.
 _LATE = 1e30
+
+
+_quick = contextvars.ContextVar("quick", default=True)
+
+
+@contextlib.contextmanager
+def updates_of_keras():
+    """A context in which the updates of all optimizers are Keras' own."""
+    token = _quick.set(False)
+    try:
+        yield
+    finally:
+        _quick.reset(token)
 
 
 def quicken(optimizer) -> None:
@@ -48,9 +62,8 @@ def _by_kind(step):
         kinds = collections.defaultdict(list)
         for gradient, variable in zip(gradients, variables, strict=True):
             value = variable.value
-            # A traced step is compiled, which fuses by itself, and the kernels
-            # go through memory in its order.
-            if isinstance(value, FakeTensor) or not value.is_contiguous():
+            # The kernels go through memory in its order.
+            if not _quick.get() or not value.is_contiguous():
                 of_keras = type(optimizer)._backend_update_step
                 of_keras(optimizer, gradients, variables, learning_rate)
                 return
@@ -79,8 +92,7 @@ def _adam(optimizer, values, gradients, indices, learning_rate, device):
         _slots(optimizer._velocities, indices),
         _slots(optimizer._velocity_hats, indices) if optimizer.amsgrad else [],
         [late] * len(values),
-        # On a GPU a tensor, so that the host need not wait for it.
-        lr=rate if rate.is_cuda else float(rate),
+        lr=rate,
         beta1=optimizer.beta_1,
         beta2=optimizer.beta_2,
         weight_decay=0.0,

@@ -123,7 +123,7 @@ class GenerativeModel(
                 "Call `keras.config.set_image_data_format('channels_last')`."
             )
         super().__init__(name=name, dtype=dtype)
-        self._compiled_step = None
+        self._traced_step = None
         self.seed = seed
         self._scopes_opened = 0
         for counter in ("epochs_seen", "steps_seen", "examples_seen"):
@@ -238,7 +238,11 @@ class GenerativeModel(
             optimizer: `None` for the optimizers of the paper; one optimizer
                 (an object, a name), of which each player gets a copy; or a
                 dictionary from each player's name to its optimizer.
-            run_eagerly: Boolean. Whether steps run uncompiled, to debug.
+            run_eagerly: Boolean. Whether each step runs as the Python that it
+                is, to debug. If not, its operations are recorded and run
+                without it: on TensorFlow and JAX from the first step, on
+                PyTorch when a shape of batches has come 32 times, with the
+                same numbers.
             steps_per_execution: Integer. The number of batches in each call
                 of the compiled function. Must be 1 on PyTorch.
             jit_compile: Boolean or `"auto"`. Whether steps are compiled by

@@ -1,14 +1,18 @@
-"""`jit_compile=True` on PyTorch: one compiled graph for a training step.
+"""Training steps on PyTorch as one flat graph of tensor operations.
 
-`torch.compile` of a step with several players, second derivatives and random
-draws breaks its graph at each of them. Here the step is first traced to a
-flat graph of tensor operations, differentiation and optimizer updates
-included (as JAX does), and that graph is compiled. The variables are its
-inputs, so nothing is compiled again from one step to the next.
+A step in Keras is thousands of calls of Python for some hundreds of tensor
+operations. Here the step is traced once, differentiation and optimizer
+updates included (as JAX does), and the operations alone are run. With
+`jit_compile=True` the graph is compiled as well: `torch.compile` of a step
+with several players, second derivatives and random draws would break its
+graph at each of them. The variables are the graph's inputs, so nothing is
+traced again from one step to the next.
 """
 
+import collections
 import contextlib
 import functools
+import warnings
 
 import keras
 import torch
@@ -17,61 +21,102 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
 
+from keras_gen.backend.torch_graphs import simplify
+from keras_gen.backend.torch_updates import updates_of_keras
+
 # What compiles the traced graphs.
 BACKEND = "inductor"
+# As many batches of a shape pay for tracing it, which takes from a quarter of
+# a second to some seconds.
+EAGER_STEPS = 32
 
 
-class CompiledStep:
-    """A training step, compiled for each shape of a batch that recurs.
+class TracedStep:
+    """A training step, traced for each shape of a batch that recurs.
 
-    That is for the first, and for others once they come twice in a row: the
-    last batch of an epoch, if it is smaller, is not worth the minutes.
+    To be run as it is, a shape is traced when it has come `EAGER_STEPS`
+    times; until then, and where tracing fails, the step runs eagerly, with
+    the same numbers. To be compiled, the first shape is traced at once and
+    another when it comes twice in a row: the last batch of an epoch, if it is
+    smaller, is not worth the minutes.
 
     Args:
         model: The model whose variables the step reads and writes.
         step: Function of a batch that returns a dictionary of logs.
+        compiled: Boolean. Whether graphs are compiled.
     """
 
-    def __init__(self, model, step):
+    def __init__(self, model, step, compiled):
         self.model = model
         self.step = step
+        self.compiled = compiled
         self.graphs = {}
+        self.seen = collections.Counter()
         self.last = None
+        self.failed = False
 
     def __call__(self, data):
+        if self.failed:
+            return self.step(data)
         leaves = [
             keras.ops.convert_to_tensor(x) for x in keras.tree.flatten(data)
         ]
         signature = tuple((tuple(x.shape), x.dtype) for x in leaves)
-        recurs = not self.graphs or signature == self.last
+        recurs = signature == self.last
         self.last = signature
-        if signature not in self.graphs and not recurs:
-            return self.step(data)
+        if signature not in self.graphs and self._is_due(signature, recurs):
+            self._trace(signature, data, leaves)
         if signature not in self.graphs:
-            self.graphs[signature] = _Graph(self.model, self.step, data, leaves)
+            return self.step(data)
         return self.graphs[signature](leaves)
+
+    def _is_due(self, signature, recurs):
+        if self.compiled:
+            return recurs or not self.graphs
+        self.seen[signature] += 1
+        return self.seen[signature] > EAGER_STEPS
+
+    def _trace(self, signature, data, leaves):
+        try:
+            graph = _Graph(self.model, self.step, data, leaves, self.compiled)
+        except Exception as error:
+            if self.compiled:
+                raise
+            self.failed = True
+            warnings.warn(
+                f"The training step of {type(self.model).__name__} cannot be "
+                "traced and runs eagerly, which is slower: it must not take a "
+                "branch by the value of a tensor, nor turn one into a number. "
+                "Pass `run_eagerly=True` to `compile` if this is meant. "
+                f"Received: {error!r:.300}",
+                stacklevel=2,
+            )
+        else:
+            self.graphs[signature] = graph
 
 
 class _Graph:
-    def __init__(self, model, step, data, leaves):
+    def __init__(self, model, step, data, leaves, compiled):
         candidates = [
             *model.variables,
             *model.metrics_variables,
             *model.optimizer.variables,
         ]
         variables = list({id(v): v for v in candidates}.values())
-        self.values = [variable.value for variable in variables]
+        # They share the memory of the variables.
+        self.values = [variable.value.detach() for variable in variables]
         self.written = []
         self.log_names = []
 
-        def flat_step(values, leaves):
+        def flat_step(*inputs):
             values = [
                 value.detach().requires_grad_(variable.trainable)
-                for variable, value in zip(variables, values, strict=True)
+                for variable, value in zip(variables, inputs, strict=False)
             ]
+            batch = keras.tree.pack_sequence_as(data, inputs[len(values) :])
             mapping = list(zip(variables, values, strict=True))
             with _Scope(mapping) as scope:
-                logs = step(keras.tree.pack_sequence_as(data, leaves))
+                logs = step(batch)
             results = [scope.get_current_value(v) for v in variables]
             # Optimizers have changed their variables in place.
             changes = {
@@ -81,17 +126,23 @@ class _Graph:
                 )
                 if new is not old
             }
-            self.written = list(changes)
+            self.written = [self.values[index] for index in changes]
             self.log_names = list(logs)
             logs = [logs[name].detach() for name in self.log_names]
-            return list(changes.values()), logs
+            return [*changes.values(), *logs]
 
-        with _recorded_random():
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_recorded_random())
+            if compiled:
+                # The compiler fuses them.
+                stack.enter_context(updates_of_keras())
             graph = make_fx(flat_step, tracing_mode="fake")(
-                self._inputs(), leaves
+                *self.values, *leaves
             )
-        self.written = [self.values[index].detach() for index in self.written]
-        self.compiled = torch.compile(
+        if not compiled:
+            self.run = simplify(graph, _DRAWS)
+            return
+        self.run = torch.compile(
             graph,
             backend=BACKEND,
             dynamic=False,
@@ -101,13 +152,13 @@ class _Graph:
             options={"guard_filter_fn": _global_guards},
         )
 
-    def _inputs(self):
-        return [value.detach() for value in self.values]
-
     @torch.no_grad()
     def __call__(self, leaves):
-        changes, logs = self.compiled(self._inputs(), leaves)
-        torch._foreach_copy_(self.written, changes)
+        results = self.run(*self.values, *leaves)
+        changes = results[: len(self.written)]
+        if changes:
+            torch._foreach_copy_(self.written, changes)
+        logs = results[len(self.written) :]
         return dict(zip(self.log_names, logs, strict=True))
 
 
@@ -247,6 +298,13 @@ def _(seed, probabilities, num_samples):
     return probabilities.new_empty(
         (*probabilities.shape[:-1], num_samples), dtype=torch.int64
     )
+
+
+# What a graph that is not compiled calls in place of the registered operation.
+_DRAWS = {
+    getattr(torch.ops.keras_gen, draw._name).default: draw._init_fn
+    for draw in (_normal, _rand, _randint, _bernoulli, _multinomial)
+}
 
 
 class _RecordedRandom(TorchFunctionMode):
