@@ -91,6 +91,7 @@ CASES = [
     ),
 ]
 CASES = {case.name: case for case in CASES}
+JIT_COMPILE = {"true": True, "false": False, "auto": "auto"}
 
 
 class Sides:
@@ -101,6 +102,12 @@ class Sides:
         self.verbose = verbose
         self.model, optimizer = case.build()
         self.model.compile(optimizer, jit_compile=jit_compile, **options)
+        self.pipeline = None
+        self.loop = self.make_loop(jit_compile is True)
+        self.rng = np.random.default_rng(0)
+
+    def make_loop(self, jit_compile):
+        case = self.case
         weights = {
             name: getattr(self.model, name).get_weights()
             for name in case.networks
@@ -110,10 +117,7 @@ class Sides:
         )
         # TensorFlow's users have pipelines; both sides take the same.
         self.pipeline = getattr(module, "dataset", None)
-        self.loop = module.LOOPS[case.name](
-            weights, case.sizes, jit_compile is True
-        )
-        self.rng = np.random.default_rng(0)
+        return module.LOOPS[case.name](weights, case.sizes, jit_compile)
 
     def ours(self, x, shuffle=True):
         """Trains for an epoch: its two times and its losses."""
@@ -220,9 +224,9 @@ def check(case, steps, rtol):
     print(f"The losses of {steps} steps agree (rtol={rtol}).")
 
 
-def compare(case, rounds, steps, jit_compile, **options):
+def compare(sides, rounds, steps):
     """Alternates rounds of both sides; returns what was measured."""
-    sides = Sides(case, jit_compile, **options)
+    case = sides.case
     x = data(case, steps)
     start = {
         "ours": sides.ours(x[: 2 * case.batch_size])[0],
@@ -312,7 +316,7 @@ def main():
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument(
         "--jit-compile",
-        choices=["true", "false", "auto"],
+        choices=list(JIT_COMPILE),
         default="auto",
         help="for our side; on TensorFlow `true` compiles both by XLA",
     )
@@ -340,17 +344,15 @@ def main():
     if options.check:
         check(case, min(options.steps, 3), options.rtol)
         return
-    jit_compile = {"true": True, "false": False, "auto": "auto"}
     facts = surroundings()
     print(options.model, facts)
-    measured = compare(
+    sides = Sides(
         case,
-        options.rounds,
-        options.steps,
-        jit_compile[options.jit_compile],
+        JIT_COMPILE[options.jit_compile],
         steps_per_execution=options.steps_per_execution,
         verbose=options.verbose,
     )
+    measured = compare(sides, options.rounds, options.steps)
     options.output.mkdir(parents=True, exist_ok=True)
     name = f"throughput-{options.model}-{facts['backend']}"
     name += f"-jit-{options.jit_compile}-{options.steps_per_execution}"

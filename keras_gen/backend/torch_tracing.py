@@ -59,16 +59,19 @@ class TracedStep:
         if self.failed:
             return self.step(data)
         leaves = [
-            keras.ops.convert_to_tensor(x) for x in keras.tree.flatten(data)
+            None if x is None else keras.ops.convert_to_tensor(x)
+            for x in keras.tree.flatten(data)
         ]
-        signature = tuple((tuple(x.shape), x.dtype) for x in leaves)
+        signature = tuple(
+            None if x is None else (tuple(x.shape), x.dtype) for x in leaves
+        )
         recurs = signature == self.last
         self.last = signature
         if signature not in self.graphs and self._is_due(signature, recurs):
             self._trace(signature, data, leaves)
         if signature not in self.graphs:
             return self.step(data)
-        return self.graphs[signature](leaves)
+        return self.graphs[signature](x for x in leaves if x is not None)
 
     def _is_due(self, signature, recurs):
         if self.compiled:
@@ -113,7 +116,10 @@ class _Graph:
                 value.detach().requires_grad_(variable.trainable)
                 for variable, value in zip(variables, inputs, strict=False)
             ]
-            batch = keras.tree.pack_sequence_as(data, inputs[len(values) :])
+            given = iter(inputs[len(values) :])
+            batch = keras.tree.pack_sequence_as(
+                data, [None if x is None else next(given) for x in leaves]
+            )
             mapping = list(zip(variables, values, strict=True))
             with _Scope(mapping) as scope:
                 logs = step(batch)
@@ -137,7 +143,7 @@ class _Graph:
                 # The compiler fuses them.
                 stack.enter_context(updates_of_keras())
             graph = make_fx(flat_step, tracing_mode="fake")(
-                *self.values, *leaves
+                *self.values, *(x for x in leaves if x is not None)
             )
         if not compiled:
             self.run = simplify(graph, _DRAWS)

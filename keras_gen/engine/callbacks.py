@@ -15,11 +15,20 @@ BATCH_HOOKS = [
 
 
 class CountEpochs(keras.callbacks.Callback):
-    """Begins a model's epochs, and counts those it has been trained for."""
+    """Begins a model's epochs, and counts those it has been trained for.
+
+    It says when the steps are compiled, in which nothing seems to happen.
+    """
 
     def on_epoch_begin(self, epoch, logs=None):
         self.model.follow_freezing()
         self.model.begin_epoch()
+        if self.model.compiles_anew() and self.params.get("verbose"):
+            print(
+                "Compiling the training step: its first run takes longer, "
+                "with large networks minutes.",
+                flush=True,
+            )
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.epochs_seen.assign_add(1)

@@ -67,6 +67,14 @@ class Fitting:
         if training:
             self.make_train_function()
 
+    def compiles_anew(self) -> bool:
+        """Whether the next training step is the first of a compiled function.
+
+        Asked again of the same function, it is not.
+        """
+        old, self._seen_function = self._seen_function, self.train_function
+        return self.compiles_steps and old is not self.train_function
+
     def fit(
         self,
         x=None,

@@ -123,7 +123,7 @@ class GenerativeModel(
                 "Call `keras.config.set_image_data_format('channels_last')`."
             )
         super().__init__(name=name, dtype=dtype)
-        self._traced_step = None
+        self._traced_step = self._seen_function = None
         self.seed = seed
         self._scopes_opened = 0
         for counter in ("epochs_seen", "steps_seen", "examples_seen"):

@@ -10,6 +10,10 @@ from keras_gen.backend.scope import Scope
 class BackendSteps:
     """The steps of Keras' JAX trainer."""
 
+    @property
+    def compiles_steps(self):
+        return not self.run_eagerly
+
     def train_step(self, state, data):
         groups = (
             self.trainable_variables,

@@ -6,6 +6,10 @@ import tensorflow as tf
 class BackendSteps:
     """The steps of Keras' TensorFlow trainer."""
 
+    @property
+    def compiles_steps(self):
+        return not self.run_eagerly
+
     def train_step(self, data):
         with _after(data):
             return self.run_training_step(data)

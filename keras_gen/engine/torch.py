@@ -7,6 +7,10 @@ from keras_gen.backend.torch_tracing import TracedStep
 class BackendSteps:
     """The steps of Keras' PyTorch trainer."""
 
+    @property
+    def compiles_steps(self):
+        return self.jit_compile and not self.run_eagerly
+
     def train_step(self, data):
         if self._traced_step is not None:
             return self._traced_step(data)

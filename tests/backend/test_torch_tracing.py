@@ -205,6 +205,16 @@ def test_a_shape_is_traced_when_it_has_come_often(monkeypatch):
     assert counters["stats"]["unique_graphs"] == 0
 
 
+def test_a_batch_without_labels_is_traced(traced_at_once):
+    model = Solo()
+    step, calls = counting(model)
+    compiled(model, step=step)
+    for _ in range(2):
+        model.train_on_batch(X)
+    assert calls == [8]
+    assert int(model.optimizer.iterations) == 2
+
+
 def test_a_step_that_cannot_be_traced_runs_eagerly(traced_at_once, recwarn):
     results = []
     for options in ({"run_eagerly": True}, {}):

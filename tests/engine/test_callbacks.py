@@ -237,6 +237,28 @@ def test_the_progress_bar_fetches_logs_when_it_draws(
     assert [set(logs) for logs in record.epochs] == [{"loss", "extra"}] * 2
 
 
+@pytest.mark.parametrize("jit_compile", ["auto", True])
+def test_compilation_is_announced(jit_compile, capsys):
+    compiles = keras.backend.backend() != "torch" or jit_compile is True
+
+    def announced(**options):
+        model.fit(X, verbose=2, **options)
+        return capsys.readouterr().out.count("Compiling the training step")
+
+    model = solo()
+    model.compile("sgd", jit_compile=jit_compile)
+    model.fit(X, verbose=0)
+    assert capsys.readouterr().out == ""
+    assert announced() == 0
+    model.compile("sgd", jit_compile=jit_compile)
+    assert announced(epochs=3) == compiles
+    assert announced() == 0
+    model.network.layers[0].trainable = False
+    assert announced() == compiles
+    model.compile("sgd", run_eagerly=True)
+    assert announced() == 0
+
+
 @pytest.mark.parametrize("verbose", [1, 2])
 def test_the_progress_bar_learns_the_number_of_steps(verbose, capsys):
     three = ((X[:4],) for _ in range(3))
