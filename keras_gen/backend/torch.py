@@ -139,7 +139,44 @@ def gather(x):
     return torch.cat(all_gather(x.contiguous()))
 
 
-conv_transpose = keras.ops.conv_transpose
+def conv_transpose(x, kernel, **options):
+    # Keras' own brings the channels to the front in memory, and computes
+    # borders that the padding then takes away.
+    usual = {"data_format": "channels_last", "output_padding": None}
+    if (
+        any(options.get(key, usual[key]) != usual[key] for key in usual)
+        or max(keras.tree.flatten(options.get("dilation_rate", 1))) > 1
+    ):
+        return keras.ops.conv_transpose(x, kernel, **options)
+    x, kernel = map(keras.ops.convert_to_tensor, (x, kernel))
+    strides = tuple(options["strides"])
+    crops = [
+        _crops(size, stride, options["padding"])
+        for size, stride in zip(kernel.shape[:2], strides, strict=True)
+    ]
+    outputs = torch.nn.functional.conv_transpose2d(
+        x.permute(0, 3, 1, 2),
+        kernel.permute(3, 2, 0, 1),
+        stride=strides,
+        padding=[before for before, _ in crops],
+        output_padding=[max(before - after, 0) for before, after in crops],
+    )
+    for axis, (before, after) in enumerate(crops, start=2):
+        if after > before:
+            size = outputs.shape[axis] - (after - before)
+            outputs = outputs.narrow(axis, 0, size)
+    return outputs.permute(0, 2, 3, 1)
+
+
+def _crops(size, stride, padding):
+    """How much of the full result of a kernel is left out on each side.
+
+    Less than nothing is added, which are zeros where no input reaches.
+    """
+    if padding == "valid":
+        return 0, min(size - stride, 0)
+    crop = size - stride
+    return max(crop, 0) // 2, crop - max(crop, 0) // 2
 
 
 def fused_batch_norm(x, scale, bias, epsilon):

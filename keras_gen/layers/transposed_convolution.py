@@ -8,10 +8,11 @@ from keras_gen import backend
 
 @keras.saving.register_keras_serializable(package="keras_gen")
 class Conv2DTranspose(keras.layers.Conv2DTranspose):
-    """`keras.layers.Conv2DTranspose`, trained faster by JAX on a CPU.
+    """`keras.layers.Conv2DTranspose`, trained faster.
 
-    Its gradient by the kernel is that of the convolution whose transpose it
-    is, for which XLA has a fast kernel there.
+    On JAX's CPU its gradient by the kernel is that of the convolution whose
+    transpose it is, for which XLA has a fast kernel. On PyTorch the channels
+    stay last in memory.
 
     Args:
         *args: Those of `keras.layers.Conv2DTranspose`.
