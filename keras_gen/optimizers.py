@@ -66,3 +66,45 @@ class MomentumSGD(keras.optimizers.Optimizer):
             "momentum": self.momentum,
             "switch_step": self.switch_step,
         }
+
+
+@keras.saving.register_keras_serializable(package="keras_gen")
+class ConstantThenLinear(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that stays, and then falls linearly to 0.
+
+    Args:
+        initial_learning_rate: Float.
+        constant_steps: Integer. The updates at that rate.
+        decay_steps: Integer. The updates in which it falls.
+
+    Example:
+
+    >>> ConstantThenLinear(2e-4, 100, 100)(150)  # 1e-4
+
+    Reference:
+
+    - [Zhu et al., 2017](https://arxiv.org/abs/1703.10593)
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        constant_steps: int,
+        decay_steps: int,
+    ):
+        super().__init__()
+        self.initial_learning_rate = initial_learning_rate
+        self.constant_steps = constant_steps
+        self.decay_steps = decay_steps
+
+    def __call__(self, step):
+        done = ops.cast(step, "float32") - self.constant_steps
+        left = ops.clip(1.0 - done / self.decay_steps, 0.0, 1.0)
+        return self.initial_learning_rate * left
+
+    def get_config(self):
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "constant_steps": self.constant_steps,
+            "decay_steps": self.decay_steps,
+        }

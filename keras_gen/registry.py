@@ -76,6 +76,8 @@ SYSTEMS = (
     System("wgan", "WGAN", "gans.wgan", "Arjovsky et al., 2017", "https://arxiv.org/abs/1701.07875", "gan", "image"),
     System("wgan_gp", "WGANGP", "gans.wgan_gp", "Gulrajani et al., 2017", "https://arxiv.org/abs/1704.00028", "gan", "image (label)"),
     System("sngan", "SNGAN", "gans.sngan", "Miyato et al., 2018", "https://arxiv.org/abs/1802.05957", "gan", "image (label)"),
+    System("pix2pix", "Pix2Pix", "gans.pix2pix", "Isola et al., 2017", "https://arxiv.org/abs/1611.07004", "gan", "pairs of images"),
+    System("cyclegan", "CycleGAN", "gans.cyclegan", "Zhu et al., 2017", "https://arxiv.org/abs/1703.10593", "gan", "images of two domains"),
     System("lsgan", "LSGAN", "gans.lsgan", "Mao et al., 2017", "https://arxiv.org/abs/1611.04076", "gan", "image (label)"),
 )
 # fmt: on

@@ -19,8 +19,8 @@ class Options:
     """smoke: a minute, to see that all works. small: some minutes on two
     cores. paper: the paper's run, for a GPU."""
     dataset: str | None = None
-    """An embedded data set (digits, sprites, lit_heads), folder for your own
-    pictures, or a data set of TensorFlow Datasets."""
+    """An embedded data set (digits, sprites, scenes, lit_heads), folder for
+    your own pictures, or a data set of TensorFlow Datasets."""
     data_dir: str | None = None
     """The folder of your pictures, or of TensorFlow Datasets."""
     image_size: int | None = None

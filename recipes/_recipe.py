@@ -132,7 +132,9 @@ class Run:
         examples = self.load("train")
         self.examples = int(examples.cardinality())
         self.has_labels = "label" in examples.element_spec
-        channels = [*examples.element_spec["image"].shape, 1][2]
+        spec = examples.element_spec
+        # Of pairs, the second is what is generated.
+        channels = [*spec.get("image", spec.get("b")).shape, 1][2]
         self.image_shape = (options.image_size, options.image_size, channels)
         self.steps_per_epoch = options.steps_per_epoch or (
             self.examples // self.batch_size

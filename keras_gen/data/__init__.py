@@ -35,6 +35,7 @@ from keras_gen.data.loading import (
 )
 from keras_gen.data.partial_labels import choose_labeled, partly_labeled
 from keras_gen.data.pipelines import Pipeline, pipeline
+from keras_gen.data.scenes import SCENE_ATTRIBUTES
 from keras_gen.data.sprites import (
     SPRITE_FACTORS,
     render_sprites,
@@ -44,6 +45,7 @@ from keras_gen.data.zipping import zipped
 
 __all__ = [
     "LIT_HEAD_FACTORS",
+    "SCENE_ATTRIBUTES",
     "SPRITE_FACTORS",
     "Augmentation",
     "FactorArrays",

@@ -44,6 +44,8 @@ def augmentation(name: str, **options) -> Augmentation:
             - `"crop"`: a crop of the image's own size after padding it by
               `padding` pixels (default an eighth of the side) in `fill_mode`
               (`"reflect"`, `"constant"`, `"nearest"` or `"wrap"`).
+            - `"jitter"`: a crop of the image's own size after enlarging it by
+              `factor=286/256`, as pix2pix has it.
             - `"translate"`: a shift of up to `factor=0.1` of each side.
             - `"rotate"`: a turn of up to `factor=0.05` full turns.
             - `"zoom"`: a magnification by up to `factor=0.1` in or out.
@@ -139,6 +141,24 @@ def _crop(layers, padding=None, fill_mode="reflect"):
             "width_translations": pixels[:, 1:] / width,
         }
         return _deterministic(layer)(images, shifts)
+
+    return Augmentation(draw, apply)
+
+
+def _jitter(layers, factor=286 / 256):
+    del layers
+
+    def draw(batch_size, seed):
+        return _draw(seed, 0, (batch_size, 2))
+
+    def apply(images, parameters):
+        corners = parameters * (1.0 - 1.0 / factor)
+        return tf.image.crop_and_resize(
+            images,
+            tf.concat([corners, corners + 1.0 / factor], axis=1),
+            tf.range(tf.shape(images)[0]),
+            images.shape[1:3],
+        )
 
     return Augmentation(draw, apply)
 
@@ -277,6 +297,7 @@ def _color_jitter(
 _NAMED = {
     "flip": _flip,
     "crop": _crop,
+    "jitter": _jitter,
     "translate": _translate,
     "rotate": _rotate,
     "zoom": _zoom,

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_gen.data import images, sources
 
-_SPLITS = ("train", "validation", "val", "test")
+SPLITS = ("train", "validation", "val", "test")
 _SUFFIXES = (
     *(".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm"),
     *(".tif", ".tiff", ".webp"),
@@ -45,20 +45,28 @@ def build(
             beside the subfolders of splits or classes.
         ImportError: If Pillow is missing.
     """
-    try:
-        import PIL  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "A folder of pictures is read by Pillow, which is not installed. "
-            "Install it with `pip install -e '.[recipes]'` in the checkout."
-        ) from error
-    if channels not in (1, 3):
-        raise ValueError(
-            "`channels` must be 1 (gray) or 3 (RGB). Received: "
-            f"channels={channels!r}."
-        )
+    check_pictures(channels)
     size = None if image_size is None else images.as_size(image_size)
     files, classes, splits = _scan(data_dir)
+    return source_of(files, splits, size, channels, classes)
+
+
+def source_of(
+    files: list[str],
+    splits: dict[str, np.ndarray],
+    size: tuple[int, int] | None,
+    channels: int,
+    classes: list[int] | None = None,
+) -> sources.Source:
+    """The source of some files of pictures.
+
+    Args:
+        files: List of paths.
+        splits: Dict from each split to the indices of its files.
+        size: Pair `(height, width)` that pictures are resized to, or `None`.
+        channels: Integer. 3 for RGB, 1 for gray.
+        classes: List of the class of each file, or `None`.
+    """
     with tf.device("CPU:0"):
         paths = tf.constant([os.fsencode(file) for file in files])
         labels = None if classes is None else tf.constant(classes, "int64")
@@ -67,7 +75,7 @@ def build(
     def read(index):
         # Pillow reads every mode, and its errors can name the file.
         image = tf.numpy_function(
-            lambda path: _read(path, channels),
+            lambda path: read_picture(path, channels),
             [tf.gather(paths, index)],
             "uint8",
             stateful=False,
@@ -82,26 +90,47 @@ def build(
     return sources.Source(splits, read=read, num_classes=num_classes)
 
 
-def _scan(data_dir):
-    """The pictures of a folder, their classes and their splits.
+def check_pictures(channels: int) -> None:
+    """Raises unless pictures of so many channels can be read."""
+    try:
+        import PIL  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "A folder of pictures is read by Pillow, which is not installed. "
+            "Install it with `pip install -e '.[recipes]'` in the checkout."
+        ) from error
+    if channels not in (1, 3):
+        raise ValueError(
+            "`channels` must be 1 (gray) or 3 (RGB). Received: "
+            f"channels={channels!r}."
+        )
 
-    Returns:
-        List of paths, list of class indices or `None`, dict of indices.
-    """
+
+def existing(data_dir) -> Path:
+    """The path of a folder, if there is one."""
     if data_dir is None or not os.path.isdir(data_dir):
         raise ValueError(
             "`data_dir` must be a folder of pictures. Received: data_dir="
             f"{None if data_dir is None else os.fspath(data_dir)!r}, which is "
             "no folder."
         )
-    root = Path(data_dir)
-    found = _pictures(root)
+    return Path(data_dir)
+
+
+def _scan(data_dir):
+    """The pictures of a folder, their classes and their splits.
+
+    Returns:
+        List of paths, list of class indices or `None`, dict of indices.
+    """
+    root = existing(data_dir)
+    found = pictures(root)
     if not found:
         raise ValueError(
             f"`data_dir` must hold pictures ({', '.join(_SUFFIXES)}). "
             f"Received: data_dir={os.fspath(root)!r}, which holds none."
         )
-    names = [name for name in _SPLITS if (root / name).is_dir()]
+    names = [name for name in SPLITS if (root / name).is_dir()]
     parts = {"train": found}
     if names:
         parts = {
@@ -135,7 +164,7 @@ def _scan(data_dir):
     return files, None if classes is None else labels, splits
 
 
-def _pictures(root):
+def pictures(root: Path) -> list[tuple[str, ...]]:
     """The paths of all pictures below a folder as tuples, sorted."""
     found = []
     for folder, subfolders, names in os.walk(root, followlinks=True):
@@ -205,7 +234,8 @@ def _interleave(part):
     return [part[i] for i in order]
 
 
-def _read(path, channels):
+def read_picture(path: bytes, channels: int) -> np.ndarray:
+    """Reads a picture of any mode as bytes."""
     from PIL import Image, ImageOps
 
     path = os.fsdecode(path)

@@ -1,18 +1,27 @@
 """One `load()` over embedded data sets, TensorFlow Datasets and folders."""
 
+import functools
 import importlib
 import os
 
 import tensorflow as tf
 
-from keras_gen.data import folder, images, sources, splits
+from keras_gen.data import folder, images, pairs, sources, splits
 
 # An embedded set is one module of this package with a function
 # `build(image_size, seed)` that returns a `sources.Source`.
 _EMBEDDED = {
     "digits": "1,797 real handwritten digits, 28x28, with labels",
     "lit_heads": "1,575,000 rendered heads, 64x64, their pose and light",
+    "scenes": "22,000 rendered scenes, 64x64, with layouts, edges and captions",
     "sprites": "737,280 rendered sprites, 64x64, with their five factors",
+}
+# Folders of a user's own pictures.
+_FOLDERS = {
+    "folder": folder.build,
+    "pairs": pairs.build,
+    "domain_a": functools.partial(pairs.build_domain, "A"),
+    "domain_b": functools.partial(pairs.build_domain, "B"),
 }
 
 
@@ -25,7 +34,7 @@ def list_datasets() -> dict[str, str]:
     Example:
 
     >>> sorted(list_datasets())
-    ['digits', 'lit_heads', 'sprites']
+    ['digits', 'lit_heads', 'scenes', 'sprites']
     """
     return dict(_EMBEDDED)
 
@@ -55,6 +64,11 @@ def load(
     sorted order of their paths, those of the classes interleaved, so that
     `"train[:90%]"` has 90% of each class. To train on them,
     `pipeline(..., image_size=...)` resizes and center-crops each.
+
+    The name `"pairs"` stands for a folder of pictures in pairs, `a` and `b`:
+    the halves of each file, or files of one name in the folders `A` and `B`,
+    `trainA` and `trainB` and so on. The names `"domain_a"` and `"domain_b"`
+    stand for the pictures in one of these two folders.
 
     Args:
         name: String. The name of the data set.
@@ -180,11 +194,12 @@ def num_classes(dataset: tf.data.Dataset) -> int:
 
 def _source(name, image_size, data_dir, seed, channels):
     """The source of a folder or an embedded data set, else `None`."""
-    if name == "folder":
-        return folder.build(data_dir, image_size, channels or 3)
+    if name in _FOLDERS:
+        return _FOLDERS[name](data_dir, image_size, channels or 3)
     if channels is not None:
         raise ValueError(
-            "`channels` must be None unless `name` is 'folder'. Received: "
+            f"`channels` must be None unless `name` is one of "
+            f"{', '.join(_FOLDERS)}. Received: "
             f"channels={channels!r}, name={name!r}."
         )
     if name in _EMBEDDED:

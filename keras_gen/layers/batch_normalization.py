@@ -26,6 +26,10 @@ class BatchNormalization(keras.layers.Layer):
         scale: Boolean. Whether a scale is learned.
         beta_initializer: Initializer of the bias.
         gamma_initializer: Initializer of the scale.
+        moving_statistics: Boolean. Whether moving statistics are kept for
+            inference. If not, inputs are normalized there too, each by its
+            own statistics, as in a batch of one: the inputs need axes of
+            space then.
 
     Call arguments:
         inputs: Tensor with at least two axes.
@@ -50,10 +54,12 @@ class BatchNormalization(keras.layers.Layer):
         scale: bool = True,
         beta_initializer="zeros",
         gamma_initializer="ones",
+        moving_statistics: bool = True,
         **kwargs,
     ):
         super().__init__(**kwargs)
         check_decay(momentum=momentum)
+        self.moving_statistics = moving_statistics
         self.momentum = momentum
         self.epsilon = epsilon
         self.center = center
@@ -71,6 +77,8 @@ class BatchNormalization(keras.layers.Layer):
             self.beta = self.add_weight(
                 shape=shape, initializer=self.beta_initializer, name="beta"
             )
+        if not self.moving_statistics:
+            return
         self.moving_mean = self.add_weight(
             shape=shape,
             initializer="zeros",
@@ -92,6 +100,11 @@ class BatchNormalization(keras.layers.Layer):
         beta = ops.cast(self.beta, x.dtype) if self.center else None
         if training and self.trainable:
             outputs = self._normalize_batch(x, gamma, beta)
+        elif not self.moving_statistics:
+            axes = tuple(range(1, len(x.shape) - 1))
+            centered = x - ops.mean(x, axis=axes, keepdims=True)
+            variance = ops.mean(centered * centered, axis=axes, keepdims=True)
+            outputs = self._scaled(centered, variance, gamma, beta)
         else:
             centered = x - ops.cast(self.moving_mean, x.dtype)
             variance = ops.cast(self.moving_variance, x.dtype)
@@ -108,8 +121,9 @@ class BatchNormalization(keras.layers.Layer):
             outputs = self._scaled(centered, variance, gamma, beta)
         else:
             outputs, mean, variance = fused
-        self._move(self.moving_mean, mean)
-        self._move(self.moving_variance, variance)
+        if self.moving_statistics:
+            self._move(self.moving_mean, mean)
+            self._move(self.moving_variance, variance)
         return outputs
 
     def _scaled(self, centered, variance, gamma, beta):
@@ -139,6 +153,7 @@ class BatchNormalization(keras.layers.Layer):
             "gamma_initializer": keras.initializers.serialize(
                 self.gamma_initializer
             ),
+            "moving_statistics": self.moving_statistics,
         }
 
 

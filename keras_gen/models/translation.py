@@ -1,12 +1,17 @@
 """Base class of the models that carry images from one domain to another."""
 
+import math
 import typing
 
+import keras
 import numpy as np
+from keras import ops
 
+from keras_gen.backend.noise import uniform
 from keras_gen.backend.precision import at_least_float32
-from keras_gen.checks import check_option
+from keras_gen.checks import check_option, check_positive
 from keras_gen.engine import GenerativeModel, Signature, Spec
+from keras_gen.engine.batched import batches_of, run_batches
 from keras_gen.models.conditioning import Conditional
 
 
@@ -27,17 +32,41 @@ class TranslationModel(Conditional, GenerativeModel):
 
     A subclass defines:
         data_spec, and the losses of its players.
+
+    A subclass whose translations are random defines:
+        noise_shapes: `(direction)`, the shapes, without the batch, of what is
+            drawn from U(0, 1) for a translation.
+        translate_step: With the argument `noise`, a sequence of such tensors,
+            or `None` for a translation without noise, which is what is served.
     """
 
     directions: typing.ClassVar[dict[str, str]] = {}
     must_set = ("directions",)
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.noise_seed = self.seed_generator("noise")
 
     def source_spec(self, direction: str) -> Spec:
         """What a direction reads."""
         spec = self.data_spec()
         return spec.y if direction.startswith("b") else spec.x
 
-    def translate_step(self, x, direction, condition=None, training=False):
+    def noise_shapes(self, direction: str) -> list[tuple]:
+        """The shapes of the noise of a translation, without the batch."""
+        return []
+
+    def draw_noise(self, x, direction: str) -> list:
+        """Noise for each example of a batch."""
+        n = ops.shape(x)[0]
+        return [
+            uniform((n, *shape), self.noise_seed)
+            for shape in self.noise_shapes(direction)
+        ]
+
+    def translate_step(
+        self, x, direction, condition=None, training=False, noise=None
+    ):
         """The batch of the other domain."""
         network = getattr(self, self.directions[direction])
         inputs = x if condition is None else [x, condition]
@@ -55,6 +84,7 @@ class TranslationModel(Conditional, GenerativeModel):
         *,
         direction: str | None = None,
         labels=None,
+        seed: int | None = None,
         batch_size: int = 256,
     ) -> np.ndarray:
         """Carries examples to another domain.
@@ -64,6 +94,8 @@ class TranslationModel(Conditional, GenerativeModel):
             direction: String. A key of `directions`; the first by default.
             labels: Array of what each translation is conditioned on, or one
                 for all, for a conditional model.
+            seed: Integer or `None`. With the same seed the noise of a random
+                translation is the same, whatever the batch size.
             batch_size: Integer.
 
         Returns:
@@ -75,11 +107,28 @@ class TranslationModel(Conditional, GenerativeModel):
         spec = self.source_spec(direction)
         x = spec.array(type(self).__name__, "x", x)
 
-        def step(x, *condition):
-            return self.translate_step(x, direction, *condition)
+        check_positive(batch_size=batch_size)
+        given = self.conditions_of(labels, len(x))
+        shapes = self.noise_shapes(direction)
 
-        conditions = self.conditions_of(labels, len(x))
-        return self.run_batched(step, x, *conditions, batch_size=batch_size)
+        def step(x, *rest):
+            condition, noise = rest[: len(given)], rest[len(given) :]
+            return self.translate_step(
+                x, direction, *condition, noise=noise or None
+            )
+
+        def batches():
+            rng = np.random.default_rng(self._noise_key(seed, shapes))
+            for part in batches_of(x, *given, batch_size=batch_size):
+                yield *part, *_drawn(rng, len(part[0]), shapes)
+
+        return run_batches(step, batches(), len(x), type(self).__name__)
+
+    def _noise_key(self, seed, shapes):
+        if seed is not None or not shapes:
+            return seed
+        key = keras.random.randint((), 0, 2**31 - 1, seed=self.noise_seed)
+        return int(ops.convert_to_numpy(key))
 
     def signatures(self):
         def signature(direction):
@@ -98,3 +147,16 @@ class TranslationModel(Conditional, GenerativeModel):
 
     def served_networks(self):
         return [getattr(self, name) for name in self.directions.values()]
+
+
+def _drawn(rng, n, shapes):
+    """Noise of `n` examples, which follow each other in what is drawn."""
+    if not shapes:
+        return []
+    sizes = [math.prod(shape) for shape in shapes]
+    flat = rng.random((n, sum(sizes)), dtype="float32")
+    parts = np.split(flat, np.cumsum(sizes)[:-1], axis=1)
+    return [
+        part.reshape(n, *shape)
+        for part, shape in zip(parts, shapes, strict=True)
+    ]

@@ -89,12 +89,14 @@ def conv_decoder(
     return keras.Model(z, outputs if heads > 1 else outputs[0], name=name)
 
 
-def divided(shape: tuple[int, ...], divisor: int) -> tuple[int, int]:
+def divided(
+    shape: tuple[int, ...], divisor: int, argument: str = "input_shape"
+) -> tuple[int, int]:
     """The sides of the smallest feature maps of images of a shape."""
     if len(shape) != 3 or shape[0] % divisor or shape[1] % divisor:
         raise ValueError(
-            f"`input_shape` must have sides that {divisor} divides. Received: "
-            f"input_shape={shape}. Resize the images, or pass networks of your "
+            f"`{argument}` must have sides that {divisor} divides. Received: "
+            f"{argument}={shape}. Resize the images, or pass networks of your "
             "own."
         )
     return shape[0] // divisor, shape[1] // divisor

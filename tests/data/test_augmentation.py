@@ -9,6 +9,7 @@ from keras_gen import data
 NAMES = (
     "flip",
     "crop",
+    "jitter",
     "translate",
     "rotate",
     "zoom",
@@ -83,6 +84,23 @@ def test_each_augmentation_is_a_function_of_its_seed(name):
     same = tf.repeat(images[:1], 40, axis=0)
     varied = augmentation.apply(same, augmentation.draw(40, (0, 1))).numpy()
     assert np.abs(varied - varied[:1]).max() > 1e-3
+
+
+def test_jitter_crops_what_it_has_enlarged():
+    factor = 1.25
+    jitter = data.augmentation("jitter", factor=factor)
+    ramp = np.linspace(0.0, 1.0, 9, dtype="float32")
+    image = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None]), axis=-1)
+    images = tf.repeat(image[None], 500, axis=0)
+    crops = jitter.apply(images, jitter.draw(500, (3, 4))).numpy()
+    assert crops.shape == images.shape
+    for channel, axis in ((0, 1), (1, 2)):
+        slopes = np.diff(crops[..., channel], axis=axis)
+        np.testing.assert_allclose(slopes, 1 / 8 / factor, atol=1e-6)
+        first = crops[:, 0, 0, channel]
+        # Uniform in [0, 1 - 1/factor], whose mean is 0.1.
+        assert 0.0 <= first.min() and first.max() <= 0.2
+        assert abs(first.mean() - 0.1) < 4 * 0.2 / np.sqrt(12 * 500)
 
 
 def test_flip_mirrors_half_of_the_images():

@@ -27,7 +27,7 @@ def test_embedded_data_sets_load(name):
     assert len(rows) == int(dataset.cardinality()) == 10
     for feature, spec in dataset.element_spec.items():
         assert spec.shape.is_fully_defined(), feature
-        assert rows[0][feature].shape == spec.shape
+        assert np.shape(rows[0][feature]) == spec.shape
     with pytest.raises(ValueError, match="splits all, test.*'validation'"):
         data.load(name, "validation")
 

@@ -33,7 +33,5 @@ def proof(name, class_name, family):
 
 PROOFS = (
     proof("projection_gan", "ProjectionGAN", "gan"),
-    proof("translator", "Translator", "gan"),
     proof("growing_gan", "GrowingGAN", "gan"),
-    proof("semi_classifier", "SemiClassifier", "gan"),
 )

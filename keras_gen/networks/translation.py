@@ -1,0 +1,232 @@
+"""Networks from images to images of the same size, and to maps of scores.
+
+The U-Net and the PatchGAN of Isola et al., and the generator of Johnson et
+al. that Zhu et al. took over.
+"""
+
+import functools
+from collections.abc import Callable
+
+import keras
+from keras import layers, ops
+
+from keras_gen.layers import BatchNormalization
+from keras_gen.networks.conv import divided, strided_conv, transposed_conv
+
+# Of the bottleneck, in units of the first layer's filters.
+WIDEST = 8
+
+
+def normal(stddev=0.02):
+    return keras.initializers.RandomNormal(stddev=stddev)
+
+
+def batch_norm(moving_statistics=True):
+    """Batch normalization with the initial scales N(1, 0.02)."""
+    return BatchNormalization(
+        gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02),
+        moving_statistics=moving_statistics,
+    )
+
+
+# Without a scale and a bias, as in the PyTorch code of Zhu et al.
+instance_norm = functools.partial(
+    layers.GroupNormalization, -1, epsilon=1e-5, center=False, scale=False
+)
+
+
+def widths(filters: int, depth: int) -> list[int]:
+    """The filters of each of `depth` layers that halve the sides."""
+    return [filters * min(2**level, WIDEST) for level in range(depth)]
+
+
+def noise_shapes(
+    shape: tuple, filters: int, depth: int, noisy: int = 3
+) -> list[tuple]:
+    """The shapes of the dropout masks of `encoder_decoder`."""
+    shapes = []
+    for level in range(depth - 2, max(depth - 2 - noisy, -1), -1):
+        sides = (side // 2 ** (level + 1) for side in shape[:2])
+        shapes.append((*sides, widths(filters, depth)[level]))
+    return shapes
+
+
+def encoder_decoder(
+    shape: tuple[int, int, int],
+    outputs: int,
+    filters: int = 64,
+    depth: int = 8,
+    skips: bool = True,
+    norm: Callable = batch_norm,
+    name: str = "generator",
+) -> keras.Model:
+    """A U-Net, or an encoder and a decoder without skip connections.
+
+    The encoder halves the sides `depth` times and the decoder doubles them as
+    often. The first layer of the encoder, its last, which is the bottleneck,
+    and the last of the decoder are not normalized. The outputs of the first
+    three layers of the decoder are multiplied by dropout masks, which are
+    inputs.
+
+    Args:
+        shape: Tuple `(height, width, channels)` of the inputs. The sides are
+            multiples of 2 to the power of `depth`.
+        outputs: Integer. The channels of the outputs, in [-1, 1].
+        filters: Integer. Those of the first layer; the others have up to
+            eight times as many.
+        depth: Integer.
+        skips: Boolean. Whether the decoder's layers also take the outputs of
+            the encoder's of their size.
+        norm: Function without arguments that returns a layer.
+
+    Returns:
+        `keras.Model` from a list of the images and the masks to images.
+    """
+    divided(shape, 2**depth, "image_shape")
+    inputs = x = keras.Input(shape)
+    masks = [keras.Input(mask) for mask in noise_shapes(shape, filters, depth)]
+    encoded = []
+    for level, size in enumerate(widths(filters, depth)):
+        if level:
+            x = layers.LeakyReLU(0.2)(x)
+        x = strided_conv(size, 4, use_bias=False, kernel_initializer=normal())(
+            x
+        )
+        if 0 < level < depth - 1:
+            x = norm()(x)
+        encoded.append(x)
+    for level in range(depth - 2, -1, -1):
+        x = transposed_conv(
+            widths(filters, depth)[level],
+            4,
+            use_bias=False,
+            kernel_initializer=normal(),
+        )(layers.ReLU()(x))
+        x = norm()(x)
+        noise = depth - 2 - level
+        if noise < len(masks):
+            x = layers.Multiply()([x, masks[noise]])
+        if skips:
+            x = layers.Concatenate()([x, encoded[level]])
+    x = transposed_conv(outputs, 4, kernel_initializer=normal())(
+        layers.ReLU()(x)
+    )
+    images = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model([inputs, *masks], images, name=name)
+
+
+def reflect(x, border: int):
+    """Pads images by their reflection."""
+    border = (border, border)
+    return ops.pad(x, ((0, 0), border, border, (0, 0)), mode="reflect")
+
+
+def resnet_generator(
+    shape: tuple[int, int, int],
+    outputs: int,
+    filters: int = 64,
+    num_blocks: int = 9,
+    norm: Callable = instance_norm,
+    name: str = "generator",
+) -> keras.Model:
+    """Residual blocks at a quarter of the size, between convolutions.
+
+    Args:
+        shape: Tuple `(height, width, channels)` of the inputs, with sides that
+            4 divides.
+        outputs: Integer. The channels of the outputs, in [-1, 1].
+        filters: Integer. Those of the first and the last layer, and a quarter
+            of those of the blocks.
+        num_blocks: Integer. 9 for images of 256x256, 6 for 128x128.
+        norm: Function without arguments that returns a layer.
+    """
+    divided(shape, 4, "image_shape")
+
+    def convolved(x, size, kernel_size, layer=layers.Conv2D, **options):
+        options = {"kernel_initializer": normal(), **options}
+        return norm()(layer(size, kernel_size, **options)(x))
+
+    x = images = keras.Input(shape)
+    x = layers.ReLU()(convolved(reflect(x, 3), filters, 7))
+    for factor in (2, 4):
+        padded = layers.ZeroPadding2D(1)(x)
+        x = layers.ReLU()(convolved(padded, factor * filters, 3, strides=2))
+    for _ in range(num_blocks):
+        h = layers.ReLU()(convolved(reflect(x, 1), 4 * filters, 3))
+        x = layers.Add()([x, convolved(reflect(h, 1), 4 * filters, 3)])
+    for factor in (2, 1):
+        x = layers.ReLU()(convolved(x, factor * filters, 3, transposed_conv))
+    x = layers.Conv2D(outputs, 7, kernel_initializer=normal())(reflect(x, 3))
+    translated = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(images, translated, name=name)
+
+
+def patch_layers(num_layers: int) -> list[tuple[int, int]]:
+    """The kernel sizes and strides of `patch_discriminator`."""
+    if not num_layers:
+        return [(1, 1)] * 3
+    return [(4, 2)] * num_layers + [(4, 1)] * 2
+
+
+def receptive_field(layers: list[tuple[int, int]]) -> int:
+    """The side of the patch that one output of convolutions depends on.
+
+    Args:
+        layers: List of pairs of a kernel size and strides.
+
+    Example:
+
+    >>> receptive_field(patch_layers(3))
+    70
+    """
+    side = 1
+    for kernel_size, strides in reversed(layers):
+        side = (side - 1) * strides + kernel_size
+    return side
+
+
+def patch_discriminator(
+    shapes: list[tuple[int, int, int]],
+    filters: int = 64,
+    num_layers: int = 3,
+    norm: Callable = batch_norm,
+    all_biases: bool = False,
+    name: str = "discriminator",
+) -> keras.Model:
+    """The PatchGAN: a logit for each of many overlapping patches.
+
+    Args:
+        shapes: List of the shapes of the images, which are concatenated along
+            their channels.
+        filters: Integer. Those of the first layer; the others have up to
+            eight times as many.
+        num_layers: Integer. The strided convolutions. With 0, each pixel has
+            its logit (PixelGAN).
+        norm: Function without arguments that returns a layer.
+        all_biases: Boolean. Whether convolutions that are normalized have
+            biases too.
+
+    Returns:
+        `keras.Model` from an image, or a list of them, to logits of shape
+        `(height, width, 1)`.
+    """
+    inputs = [keras.Input(shape) for shape in shapes]
+    x = layers.Concatenate()(inputs) if len(inputs) > 1 else inputs[0]
+    kinds = patch_layers(num_layers)
+    for level, (kernel_size, strides) in enumerate(kinds):
+        last = level == len(kinds) - 1
+        if kernel_size > 1:
+            x = layers.ZeroPadding2D(1)(x)
+        x = layers.Conv2D(
+            1 if last else filters * min(2**level, WIDEST),
+            kernel_size,
+            strides,
+            use_bias=all_biases or level == 0 or last,
+            kernel_initializer=normal(),
+            dtype="float32" if last else None,
+        )(x)
+        if last:
+            break
+        x = norm()(x) if level else x
+        x = layers.LeakyReLU(0.2)(x)
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name=name)

@@ -1,0 +1,71 @@
+"""The sizes of translators' networks, which know no backend."""
+
+import functools
+
+import numpy as np
+import pytest
+from keras import layers
+
+from keras_gen.networks.translation import (
+    encoder_decoder,
+    instance_norm,
+    patch_discriminator,
+    patch_layers,
+    receptive_field,
+    resnet_generator,
+)
+
+
+def count(network):
+    return sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+
+
+def test_the_unet_of_256_pixels():
+    network = encoder_decoder((256, 256, 3), 3)
+    assert count(network) == 54_413_955
+    masks = [tensor.shape[1:] for tensor in network.inputs[1:]]
+    assert masks == [(2, 2, 512), (4, 4, 512), (8, 8, 512)]
+    assert network.output_shape == (None, 256, 256, 3)
+
+
+def test_the_unet_of_128_pixels_has_one_level_fewer():
+    network = encoder_decoder((128, 128, 3), 3, depth=7)
+    # The level of 512 filters, twice, and the scales and biases of two.
+    level = 512 * 512 * 16 + 1024 * 512 * 16 + 2 * 2 * 512
+    assert count(network) == 54_413_955 - level
+
+
+def test_the_patchgan_of_70_pixels():
+    network = patch_discriminator([(256, 256, 3)] * 2)
+    assert count(network) == 2_768_705
+    assert network.output_shape == (None, 30, 30, 1)
+
+
+@pytest.mark.parametrize(
+    ("num_layers", "side"),
+    [(0, 1), (1, 16), (2, 34), (3, 70), (4, 142), (5, 286), (6, 574)],
+)
+def test_receptive_fields(num_layers, side):
+    assert receptive_field(patch_layers(num_layers)) == side
+
+
+@pytest.mark.parametrize(
+    ("num_blocks", "plain", "affine"),
+    [(9, 11_378_179, 11_388_675), (6, 7_837_699, 7_845_123)],
+)
+def test_the_generators_of_cyclegan(num_blocks, plain, affine):
+    scaled = functools.partial(layers.GroupNormalization, -1)
+    for norm, expected in ((instance_norm, plain), (scaled, affine)):
+        network = resnet_generator(
+            (256, 256, 3), 3, num_blocks=num_blocks, norm=norm
+        )
+        assert count(network) == expected
+        assert network.output_shape == (None, 256, 256, 3)
+
+
+def test_the_discriminator_of_cyclegan():
+    network = patch_discriminator(
+        [(256, 256, 3)], norm=instance_norm, all_biases=True
+    )
+    assert count(network) == 2_764_737
+    assert network.output_shape == (None, 30, 30, 1)
