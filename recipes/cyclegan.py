@@ -94,20 +94,35 @@ def shown(of_a, of_b):
     return np.concatenate(rows)
 
 
-def overlap(a, b):
-    """Mean intersection over union of the parts that are not ground."""
-    a, b = (np.abs(x - x[:, :1, :1]).max(axis=-1) > 0.3 for x in (a, b))
-    return float(((a & b).sum((1, 2)) / (a | b).sum((1, 2))).mean())
+def true_masks(run, count):
+    """Where the shapes of the first test scenes are."""
+    batches = data.pipeline(
+        data.load("scenes", "test").take(count),
+        count,
+        features="mask",
+        image_size=run.options.image_size,
+        shuffle=False,
+        drop_remainder=False,
+        repeat=False,
+    )
+    return next(batches.dataset.as_numpy_iterator())[..., 0] > 0.5
 
 
-def quality(model, a, b):
+def overlap(images, masks):
+    """Mean intersection over union of what is painted and the true shapes."""
+    painted = np.abs(images - images[:, :1, :1]).max(axis=-1) > 0.2
+    both, either = painted & masks, painted | masks
+    return float((both.sum((1, 2)) / either.sum((1, 2))).mean())
+
+
+def quality(model, a, b, masks):
     """What the metrics say of held-out pairs."""
     of_a, of_b = cycles(model, a, b)
     report = {
         f"cycle_error_{name}": float(np.abs(x - back).mean())
         for name, (x, _, back) in (("a", of_a), ("b", of_b))
     }
-    return {"intersection_over_union": overlap(of_a[1], b), **report}
+    return {"intersection_over_union": overlap(of_a[1], masks), **report}
 
 
 def main(options):
@@ -118,7 +133,13 @@ def main(options):
             f"Received: --dataset {name}."
         )
     if name == "folder":
-        options = dataclasses.replace(options, dataset="domain_b")
+        # An epoch is one of the domain with more pictures.
+        sizes = {
+            each: data.split_sizes(each, data_dir=options.data_dir)["all"]
+            for each in ("domain_a", "domain_b")
+        }
+        larger = max(sizes, key=sizes.get)
+        options = dataclasses.replace(options, dataset=larger)
     run = recipe.start("cyclegan", options, PRESETS)
     train = domains(run, "train")
     model = run.resumed()
@@ -135,7 +156,9 @@ def main(options):
         )
         half = -(-run.total_steps // 2)
         decay = optimizers.ConstantThenLinear(2e-4, half, half)
-        run.compile(model, keras.optimizers.Adam(decay, beta_1=0.5))
+        run.compile(
+            model, keras.optimizers.Adam(decay, beta_1=0.5, epsilon=1e-8)
+        )
     model.summary()
     order = run.order
     if options.preset == "paper" and not options.augment:
@@ -156,7 +179,8 @@ def main(options):
     model.fit(train.dataset, **run.length, callbacks=[grid, *run.callbacks()])
     report = {}
     if run.options.dataset == "scenes":
-        report = quality(model, *first_images(run, model, 500))
+        pairs = first_images(run, model, 500)
+        report = quality(model, *pairs, true_masks(run, 500))
     run.finish(model, report)
 
 

@@ -13,6 +13,8 @@ _SAME = (
     _aten.alias.default,
     _aten.lift_fresh_copy.default,
 )
+# Views whose schemas do not say so.
+_VIEWS = (operator.getitem, _aten._unsafe_view.default)
 
 
 def simplify(graph_module, functions):
@@ -64,8 +66,11 @@ def _changing(graph):
         schema = getattr(node.target, "_schema", None)
         if schema is None or not schema.is_mutable:
             continue
-        for argument, value in zip(schema.arguments, node.args, strict=False):
+        for place, argument in enumerate(schema.arguments):
             if argument.alias_info and argument.alias_info.is_write:
+                value = node.kwargs.get(argument.name)
+                if place < len(node.args):
+                    value = node.args[place]
                 fx.map_arg(value, lambda x: found.add(_memory(x)))
     return found
 
@@ -78,7 +83,7 @@ def _memory(node):
 
 
 def _is_view(node):
-    if node.target is operator.getitem:
+    if node.target in _VIEWS:
         return True
     schema = getattr(node.target, "_schema", None)
     return schema is not None and any(

@@ -182,6 +182,7 @@ class _Scope(keras.StatelessScope):
         variable, value = update
         if StorageWeakRef(value.untyped_storage()) in self.held:
             value = value.clone()
+        self.held.add(StorageWeakRef(value.untyped_storage()))
         super().add_update((variable, value))
 
 
@@ -317,9 +318,10 @@ class _RecordedRandom(TorchFunctionMode):
     def __torch_function__(self, function, types, args=(), kwargs=None):
         if function is torch.Tensor.__int__:
             raise RuntimeError(
-                "A compiled step turned a tensor into a Python integer. The "
+                "A traced step turned a tensor into a Python integer. The "
                 "random draws `beta`, `binomial` and `gamma` of Keras do so "
-                "with their seed. Compile the model with `jit_compile=False`."
+                "with their seed: they cannot be compiled with "
+                "`jit_compile=True`. Pass `jit_compile=False`."
             )
         kwargs = dict(kwargs or {})
         generator = kwargs.get("generator")

@@ -9,6 +9,11 @@ import tensorflow as tf
 from keras_gen.data import folder, images, sources
 
 _DOMAINS = ("A", "B")
+_RESERVED = {
+    *folder.SPLITS,
+    *("a", "b"),
+    *(f"{split}{domain}" for split in folder.SPLITS for domain in "ab"),
+}
 
 
 def build(
@@ -107,21 +112,29 @@ def build_domain(
     return folder.source_of(files, splits, size, channels)
 
 
-def find_domains(data_dir) -> dict[str, list[list[str]]]:
+def find_domains(data_dir) -> dict[str, list[list[tuple]]]:
     """The pictures of a folder by their splits and domains.
 
     Args:
         data_dir: String or path.
 
     Returns:
-        Dict from each split to a list of the sorted paths of each domain: of
-        one, if there are no folders of two.
+        Dict from each split to a list for each domain, of one if there are no
+        folders of two: sorted pairs of a name, without its ending, and a path.
     """
     root = folder.existing(data_dir)
     pictures = folder.pictures(root)
     splits = {}
     for path in pictures:
         split, domain, rest = _place(path)
+        hidden = [name for name in path[:-1] if name.lower() in _RESERVED]
+        if hidden and split is None and domain is None:
+            raise ValueError(
+                "`data_dir` must itself hold the folders of splits and of the "
+                f"domains A and B. Received: {str(root)!r}, with pictures in "
+                f"{str(root.joinpath(*path[:-1]))!r}. Pass the folder in "
+                "between, and write A and B in capitals."
+            )
         parts = splits.setdefault(split, {})
         parts.setdefault(domain, []).append((rest, root.joinpath(*path)))
     if not splits:
@@ -129,11 +142,18 @@ def find_domains(data_dir) -> dict[str, list[list[str]]]:
             f"`data_dir` must hold pictures. Received: data_dir={str(root)!r}, "
             "which holds none."
         )
+    if None in splits and len(splits) > 1:
+        beside = next(iter(splits[None].values()))[0][1]
+        raise ValueError(
+            "`data_dir` must have all its pictures in the folders of its "
+            f"splits. Received: {str(beside)!r} beside them. Move it."
+        )
+    splits = {split or "train": parts for split, parts in splits.items()}
     domains = {domain for parts in splits.values() for domain in parts}
     if None in domains and len(domains) > 1:
         raise ValueError(
             "`data_dir` must hold folders of two domains, or none. Received: "
-            f"{str(root)!r} with pictures outside of A and B. Move them."
+            f"{str(_outside(splits))!r} outside of A and B. Move it."
         )
     if domains != {None}:
         for split, parts in splits.items():
@@ -150,13 +170,18 @@ def find_domains(data_dir) -> dict[str, list[list[str]]]:
     }
 
 
+def _outside(splits):
+    """A picture that is in no domain."""
+    return next(parts[None] for parts in splits.values() if None in parts)[0][1]
+
+
 def _place(path):
     """The split, the domain and the rest of a path, from its first folders."""
     *folders, name = path
-    split, domain = "train", None
+    split = domain = None
     while folders:
         head = folders[0]
-        if head in folder.SPLITS:
+        if head in folder.SPLITS and split is None:
             split = head
         elif head in _DOMAINS and domain is None:
             domain = head
@@ -176,6 +201,14 @@ def _halves(domains):
 def _matched(domains):
     """Pairs of paths whose names are the same."""
     a, b = (dict(part) for part in domains)
+    for part, named in zip(domains, (a, b), strict=True):
+        twice = [path for name, path in part if named[name] != path]
+        if twice:
+            raise ValueError(
+                "The pictures of a domain must differ in their names, without "
+                f"the ending. Received: {str(twice[0])!r} and another. Rename "
+                "it."
+            )
     for one, other in ((a, b), (b, a)):
         alone = [path for name, path in one.items() if name not in other]
         if alone:

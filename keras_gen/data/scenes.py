@@ -6,8 +6,9 @@ colors, and stripes or dots, whose phase is random; the ground is light or
 dark. These are its attributes. With the image come
 
 - `layout`, its label map: each part in a flat color that says what it is, as
-  facades and streets are labeled. All attributes follow from it, but not the
-  phase of the texture;
+  facades and streets are labeled. All attributes follow from it, but neither
+  the phase of the texture nor, up to the symmetries of the shape, its
+  direction;
 - `edges`, the outline of the shape, white on black, from which neither color
   nor texture follows;
 - `mask`, the shape in white on black;

@@ -78,6 +78,12 @@ class BatchNormalization(keras.layers.Layer):
                 shape=shape, initializer=self.beta_initializer, name="beta"
             )
         if not self.moving_statistics:
+            if len(input_shape) < 3:
+                raise ValueError(
+                    "Inputs must have axes of space with "
+                    "`moving_statistics=False`. Received: "
+                    f"input_shape={input_shape}. Keep moving statistics."
+                )
             return
         self.moving_mean = self.add_weight(
             shape=shape,

@@ -148,9 +148,10 @@ def resnet_generator(
 
     x = images = keras.Input(shape)
     x = layers.ReLU()(convolved(reflect(x, 3), filters, 7))
+    # On even sides these see what the transposed convolutions write: an image
+    # stays where it is.
     for factor in (2, 4):
-        padded = layers.ZeroPadding2D(1)(x)
-        x = layers.ReLU()(convolved(padded, factor * filters, 3, strides=2))
+        x = layers.ReLU()(convolved(x, factor * filters, 3, strided_conv))
     for _ in range(num_blocks):
         h = layers.ReLU()(convolved(reflect(x, 1), 4 * filters, 3))
         x = layers.Add()([x, convolved(reflect(h, 1), 4 * filters, 3)])
@@ -210,6 +211,14 @@ def patch_discriminator(
         `keras.Model` from an image, or a list of them, to logits of shape
         `(height, width, 1)`.
     """
+    shortest = min(shapes[0][:2]) // 2**num_layers
+    if shortest < 3 and num_layers:
+        raise ValueError(
+            "`image_shape` must have sides of at least "
+            f"{3 * 2**num_layers} for {num_layers} strided convolutions of the "
+            f"discriminator. Received: image_shape={tuple(shapes[0])}. Pass "
+            "fewer `discriminator_layers`."
+        )
     inputs = [keras.Input(shape) for shape in shapes]
     x = layers.Concatenate()(inputs) if len(inputs) > 1 else inputs[0]
     kinds = patch_layers(num_layers)

@@ -302,7 +302,25 @@ def test_copies_of_what_changes_in_place_are_kept():
         new.mul_(3.0)
         return [new + y]
 
-    for function in (of_an_input, of_a_result, of_a_copy):
+    def of_an_unmarked_view(x):
+        y = x * 2.0
+        new = torch.ops.aten._unsafe_view(y.clone(), [3, 1])
+        new.mul_(3.0)
+        return [new[:, 0] + y]
+
+    def of_an_output_argument(x):
+        y = x * 2.0
+        old = y.clone()
+        torch.mul(x, 3.0, out=y)
+        return [old + y]
+
+    for function in (
+        of_an_input,
+        of_a_result,
+        of_a_copy,
+        of_an_unmarked_view,
+        of_an_output_argument,
+    ):
         assert copies_left(function, torch.randn(3)) == 1
 
 

@@ -94,7 +94,7 @@ def test_what_is_wrong_is_named(tmp_path):
     with pytest.raises(Exception, match="odd.png', 7 pixels wide"):
         next(iter(data.load("pairs", data_dir=tmp_path)))
     save(tmp_path / "A" / "1.png", RED)
-    with pytest.raises(ValueError, match="pictures outside of A and B"):
+    with pytest.raises(ValueError, match="odd.png' outside of A and B"):
         data.load("pairs", data_dir=tmp_path)
     (tmp_path / "odd.png").unlink()
     with pytest.raises(ValueError, match="'train' has none of B"):
@@ -121,3 +121,21 @@ def test_domains_need_no_pairs(tmp_path):
     np.testing.assert_array_equal(picture["image"][0, 0], BLUE)
     with pytest.raises(ValueError, match="the folders A and B"):
         data.load("domain_a", data_dir=tmp_path / "trainA")
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (("set/train/1.png", "set/test/2.png"), "itself hold the folders"),
+        (("set/trainA/1.png", "set/trainB/1.png"), "itself hold the folders"),
+        (("a/1.png", "b/1.png"), "A and B in capitals"),
+        (("train/1.png", "0.png"), "0.png' beside them"),
+        (("A/1.png", "A/1.jpg", "B/1.png"), "must differ in their names"),
+    ],
+)
+def test_folders_that_mean_something_else_are_refused(tmp_path, files, words):
+    for file in files:
+        save(tmp_path / file, RED)
+    with pytest.raises(ValueError) as caught:
+        data.load("pairs", data_dir=tmp_path)
+    assert words in str(caught.value)

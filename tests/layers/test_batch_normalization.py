@@ -283,3 +283,24 @@ def test_each_example_has_the_row_of_its_label(x, shape):
         beta[labels][:, None, None],
     )
     np.testing.assert_allclose(y, expected, atol=2e-5)
+
+
+def test_without_moving_statistics():
+    """Of the batch in training, of each example in inference."""
+    layer = BatchNormalization(moving_statistics=False)
+    x = np.random.default_rng(0).normal(2.0, 3.0, (4, 3, 5, 2))
+    x = x.astype("float32")
+    layer.build(x.shape)
+    assert [v.path.split("/")[-1] for v in layer.weights] == ["gamma", "beta"]
+    layer.gamma.assign([0.5, 2.0])
+    layer.beta.assign([-1.0, 1.0])
+    for training, axes in ((True, (0, 1, 2)), (False, (1, 2))):
+        mean = x.mean(axis=axes, keepdims=True)
+        deviation = np.sqrt(x.var(axis=axes, keepdims=True) + 1e-5)
+        expected = (x - mean) / deviation * [0.5, 2.0] + [-1.0, 1.0]
+        found = array(layer(x, training=training))
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    again = BatchNormalization.from_config(layer.get_config())
+    assert not again.moving_statistics
+    with pytest.raises(ValueError, match=r"axes of space.*\(None, 2\)"):
+        again.build((None, 2))

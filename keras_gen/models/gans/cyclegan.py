@@ -49,7 +49,8 @@ class CycleGAN(TranslationModel):
     Args:
         image_shape: Tuple `(height, width, channels)` of `a`, with values in
             [-1, 1]. The sides are multiples of 4.
-        image_shape_b: Tuple or `None`. That of `b`, if it is another.
+        image_shape_b: Tuple or `None`. That of `b`, if it is another: only the
+            channels may differ without generators of one's own.
         base_filters: Integer. The filters of the generators' first layer.
         num_blocks: Integer. Their residual blocks: 9 for images of 256x256, 6
             for 128x128.
@@ -126,11 +127,18 @@ class CycleGAN(TranslationModel):
         self.image_shape = a = tuple(image_shape)
         self.image_shape_b = b = tuple(image_shape_b or a)
         weights = keras.tree.flatten(cycle_weight)
-        self.cycle_weights = dict(zip("ab", (weights * 2)[:2], strict=True))
-        self.identity_weight = identity_weight
+        if len(weights) not in (1, 2):
+            raise ValueError(
+                "`cycle_weight` must be a number or a pair. Received: "
+                f"cycle_weight={cycle_weight}."
+            )
         check_not_negative(
-            cycle_weight=min(weights), identity_weight=identity_weight
+            cycle_weight=min(weights),
+            identity_weight=identity_weight,
+            discriminator_layers=discriminator_layers,
         )
+        self.cycle_weights = {"a": weights[0], "b": weights[-1]}
+        self.identity_weight = identity_weight
         if identity_weight and a != b:
             raise ValueError(
                 "`identity_weight` must be 0 for domains of two shapes. "

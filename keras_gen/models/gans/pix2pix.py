@@ -69,7 +69,7 @@ class Pix2Pix(TranslationModel):
             those of `a`.
         base_filters: Integer. The filters of the generator's first layer.
         depth: Integer or `None`. How often the generator halves the sides. By
-            default as often as leaves the shorter one at 1.
+            default as often as 2 divides both.
         skips: Boolean. Whether the generator is a U-Net, or an encoder and a
             decoder without skip connections.
         dropout: Float in [0, 1). The rate in the first three layers of the
@@ -79,16 +79,19 @@ class Pix2Pix(TranslationModel):
         discriminator_layers: Integer. Its strided convolutions: with 1, 3 and
             5 its patches have sides of 16, 70 and 286 pixels; with 0 of one.
         conditional: Boolean. Whether the discriminator sees `a` too.
-        normalization: String. `"batch"`, or `"instance"`, which is the same
-            for the paper's batches of one and does not depend on the batch.
-        objective: String. `"non_saturating"` or `"least_squares"`.
+        normalization: String. `"batch"`, or `"instance"`, which does not depend
+            on the batch: for the paper's batches of one the same, up to the
+            initial scales.
+        objective: String. `"non_saturating"`, or `"least_squares"` for the
+            losses of `LSGAN`, halves of squares, in place of the softplus.
         l1_weight: Float. The weight of the mean absolute error.
         adversarial_weight: Float. The weight of the generator's adversarial
             loss. With 0, it is a regression.
         generator: `keras.Model` from images to images in [-1, 1]; from a list
             of images and of dropout masks, if it has them.
-        discriminator: `keras.Model` from a list of `a` and `b` to a map of
-            logits of shape `(batch, height, width, 1)`.
+        discriminator: `keras.Model` from a list of `a` and `b`, or from `b`
+            alone if it is not conditional, to a map of logits of shape
+            `(batch, height, width, 1)`.
 
     Example:
 
@@ -153,7 +156,8 @@ class Pix2Pix(TranslationModel):
         )
         check_decay(dropout=dropout)
         if depth is None:
-            depth = int(math.log2(min(image_shape[:2])))
+            common = math.gcd(*image_shape[:2])
+            depth = (common & -common).bit_length() - 1
         check_positive(depth=depth)
         self.image_shape = a = tuple(image_shape)
         self.output_channels = output_channels or a[-1]

@@ -27,6 +27,7 @@ CONTRACT = {
         wrong=(
             ({"image_shape": (18, 16, 3)}, ("(18, 16, 3)", "4 divides")),
             ({"cycle_weight": (1.0, -1.0)}, ("cycle_weight=-1.0",)),
+            ({"cycle_weight": (1.0, 2.0, 3.0)}, ("a number or a pair",)),
             ({"identity_weight": 0.5}, ("(16, 16, 2)", "(16, 16, 1)")),
         ),
     ),

@@ -69,3 +69,25 @@ def test_the_discriminator_of_cyclegan():
     )
     assert count(network) == 2_764_737
     assert network.output_shape == (None, 30, 30, 1)
+
+
+def test_images_stay_where_they_are_in_the_generator_of_cyclegan():
+    """With kernels that pass on the pixel in their middle."""
+    network = resnet_generator(
+        (16, 16, 1), 1, 1, num_blocks=0, norm=layers.Identity
+    )
+    for variable in network.trainable_variables:
+        value = np.zeros(variable.shape)
+        if value.ndim == 4:
+            middle = value.shape[0] // 2
+            value[middle, middle, 0, 0] = 1.0
+        variable.assign(value)
+    image = np.zeros((1, 16, 16, 1), "float32")
+    image[0, 7, 11] = 1.0
+    found = np.asarray(network(image))[0, ..., 0]
+    assert np.argwhere(found > 0.1).tolist() == [[7, 11]]
+
+
+def test_images_too_small_for_the_patches_are_refused():
+    with pytest.raises(ValueError, match="at least 24 for 3.*(16, 64, 3)"):
+        patch_discriminator([(16, 64, 3)])
