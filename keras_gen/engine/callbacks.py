@@ -23,7 +23,7 @@ class CountEpochs(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self.model.follow_freezing()
         self.model.begin_epoch()
-        if self.model.compiles_anew() and self.params.get("verbose"):
+        if self.model.compiles_anew() and (self.params or {}).get("verbose"):
             print(
                 "Compiling the training step: its first run takes longer, "
                 "with large networks minutes.",

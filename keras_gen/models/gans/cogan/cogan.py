@@ -352,6 +352,7 @@ class CoGAN(Classifier, AdversarialModel):
         *,
         direction: str | None = None,
         labels=None,
+        seed: int | None = None,
         batch_size: int = 256,
     ) -> np.ndarray:
         """Carries images to the other domain, by the latents of each.
@@ -364,6 +365,7 @@ class CoGAN(Classifier, AdversarialModel):
             x: Array of `n` images.
             direction: String. `"ab"`, the default, or `"ba"`.
             labels: `None`.
+            seed: Integer or `None`. Without effect, as nothing is drawn.
 
         Returns:
             Array of `n` images.
