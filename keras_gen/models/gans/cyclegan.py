@@ -202,7 +202,7 @@ class CycleGAN(TranslationModel):
             for player in self.players
         }
 
-    def score(self, domain, x, training=False):
+    def _score(self, domain, x, training=False):
         """The map of scores of images of a domain."""
         network = getattr(self, f"discriminator_{domain}")
         return at_least_float32(network(x, training=training))
@@ -215,7 +215,8 @@ class CycleGAN(TranslationModel):
             "a": self.translate_step(batch.y, "ba", training=training),
         }
         adversarial = sum(
-            2.0 * least_squares(self.score(domain, fake[domain], training), 1.0)
+            2.0
+            * least_squares(self._score(domain, fake[domain], training), 1.0)
             for domain in "ab"
         )
         cycle = identity = 0.0
@@ -240,8 +241,8 @@ class CycleGAN(TranslationModel):
     def loss_of_discriminators(self, batch, fake, training):
         """`L_D`, of images that were generated."""
         return sum(
-            least_squares(self.score(domain, real, training), 1.0)
-            + least_squares(self.score(domain, fake[domain], training), 0.0)
+            least_squares(self._score(domain, real, training), 1.0)
+            + least_squares(self._score(domain, fake[domain], training), 0.0)
             for domain, real in zip("ab", batch, strict=True)
         )
 
