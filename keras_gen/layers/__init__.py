@@ -12,6 +12,7 @@ from keras_gen.layers.corruption import (
     SaltAndPepperNoise,
 )
 from keras_gen.layers.image_pool import ImagePool
+from keras_gen.layers.instance_normalization import InstanceNormalization
 from keras_gen.layers.k_sparse import KSparse
 from keras_gen.layers.layer_normalization import LayerNormalization
 from keras_gen.layers.marginal import MixtureParameters, PseudoInputs
@@ -44,6 +45,7 @@ __all__ = [
     "Corruption",
     "DropoutNoise",
     "ImagePool",
+    "InstanceNormalization",
     "KSparse",
     "LayerNormalization",
     "MaskingNoise",

@@ -4,13 +4,12 @@ The U-Net and the PatchGAN of Isola et al., and the generator of Johnson et
 al. that Zhu et al. took over.
 """
 
-import functools
 from collections.abc import Callable
 
 import keras
 from keras import layers, ops
 
-from keras_gen.layers import BatchNormalization
+from keras_gen.layers import BatchNormalization, InstanceNormalization
 from keras_gen.networks.conv import divided, strided_conv, transposed_conv
 
 # Of the bottleneck, in units of the first layer's filters.
@@ -27,12 +26,6 @@ def batch_norm(moving_statistics=True):
         gamma_initializer=keras.initializers.RandomNormal(1.0, 0.02),
         moving_statistics=moving_statistics,
     )
-
-
-# Without a scale and a bias, as in the PyTorch code of Zhu et al.
-instance_norm = functools.partial(
-    layers.GroupNormalization, -1, epsilon=1e-5, center=False, scale=False
-)
 
 
 def widths(filters: int, depth: int) -> list[int]:
@@ -126,7 +119,7 @@ def resnet_generator(
     outputs: int,
     filters: int = 64,
     num_blocks: int = 9,
-    norm: Callable = instance_norm,
+    norm: Callable = InstanceNormalization,
     name: str = "generator",
 ) -> keras.Model:
     """Residual blocks at a quarter of the size, between convolutions.

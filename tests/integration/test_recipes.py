@@ -360,7 +360,7 @@ def test_counts_are_known_without_an_image(start, monkeypatch, photos):
     def read(*arguments):
         raise AssertionError("An image was read.")
 
-    monkeypatch.setattr(data.folder, "_read", read)
+    monkeypatch.setattr(data.folder, "read_picture", read)
     monkeypatch.setattr(data.pipelines, "_to_memory", read)
     given = ("--dataset=folder", f"--data-dir={photos}", "--batch-size=4")
     run = start(*given, "--channels=1")

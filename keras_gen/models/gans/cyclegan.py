@@ -27,11 +27,10 @@ from keras import ops
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_not_negative
 from keras_gen.engine import Batch, Examples
-from keras_gen.layers import ImagePool
+from keras_gen.layers import ImagePool, InstanceNormalization
 from keras_gen.losses.adversarial import least_squares
 from keras_gen.models.translation import TranslationModel
 from keras_gen.networks.translation import (
-    instance_norm,
     patch_discriminator,
     resnet_generator,
 )
@@ -176,7 +175,7 @@ class CycleGAN(TranslationModel):
                     [shapes[domain]],
                     discriminator_filters,
                     discriminator_layers,
-                    instance_norm,
+                    InstanceNormalization,
                     all_biases=True,
                     name=name,
                 ),

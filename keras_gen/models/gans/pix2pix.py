@@ -19,7 +19,7 @@ import math
 from functools import partial
 
 import keras
-from keras import layers, ops
+from keras import ops
 
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import (
@@ -29,6 +29,7 @@ from keras_gen.checks import (
     check_positive,
 )
 from keras_gen.engine import Batch, Examples
+from keras_gen.layers import InstanceNormalization
 from keras_gen.losses.adversarial import OBJECTIVES, least_squares_objective
 from keras_gen.models.translation import TranslationModel
 from keras_gen.networks.translation import (
@@ -39,7 +40,7 @@ from keras_gen.networks.translation import (
 )
 
 # As batch normalization of a batch of one.
-instance_norm = partial(layers.GroupNormalization, -1, epsilon=1e-5)
+instance_norm = partial(InstanceNormalization, affine=True)
 GAMES = {
     "non_saturating": OBJECTIVES["non_saturating"],
     "least_squares": least_squares_objective(),

@@ -12,16 +12,18 @@ from tests.numerics import array, loss_and_gradients, randomize, tensor
 
 SMALL = {
     "image_shape": (16, 16, 2),
-    "base_filters": 2,
+    "base_filters": 4,
     "num_blocks": 1,
-    "discriminator_filters": 2,
+    "discriminator_filters": 4,
     "discriminator_layers": 1,
     "pool_size": 8,
 }
 SCORES = ("discriminator_a", "discriminator_b")
+# Of large cycle losses, the sign of one pixel that rounding changes is seen.
 CONTRACT = {
     "cyclegan": Case(
         **SMALL,
+        cycle_weight=0.01,
         logits=SCORES,
         image_shape_b=(16, 16, 1),
         wrong=(
@@ -35,7 +37,7 @@ CONTRACT = {
         **SMALL,
         logits=SCORES,
         identity_weight=0.5,
-        cycle_weight=(10.0, 5.0),
+        cycle_weight=(0.01, 0.02),
     ),
 }
 SHAPE = SMALL["image_shape"]

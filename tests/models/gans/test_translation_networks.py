@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from keras import layers
 
+from keras_gen.layers import InstanceNormalization
 from keras_gen.networks.translation import (
     encoder_decoder,
-    instance_norm,
     patch_discriminator,
     patch_layers,
     receptive_field,
@@ -54,8 +54,8 @@ def test_receptive_fields(num_layers, side):
     [(9, 11_378_179, 11_388_675), (6, 7_837_699, 7_845_123)],
 )
 def test_the_generators_of_cyclegan(num_blocks, plain, affine):
-    scaled = functools.partial(layers.GroupNormalization, -1)
-    for norm, expected in ((instance_norm, plain), (scaled, affine)):
+    scaled = functools.partial(InstanceNormalization, affine=True)
+    for norm, expected in ((InstanceNormalization, plain), (scaled, affine)):
         network = resnet_generator(
             (256, 256, 3), 3, num_blocks=num_blocks, norm=norm
         )
@@ -65,7 +65,7 @@ def test_the_generators_of_cyclegan(num_blocks, plain, affine):
 
 def test_the_discriminator_of_cyclegan():
     network = patch_discriminator(
-        [(256, 256, 3)], norm=instance_norm, all_biases=True
+        [(256, 256, 3)], norm=InstanceNormalization, all_biases=True
     )
     assert count(network) == 2_764_737
     assert network.output_shape == (None, 30, 30, 1)
