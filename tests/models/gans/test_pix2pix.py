@@ -33,13 +33,6 @@ CONTRACT = {
             ({"l1_weight": -1.0}, ("l1_weight=-1.0",)),
         ),
     ),
-    "pix2pix-encoder_decoder": Case(
-        **SMALL,
-        skips=False,
-        conditional=False,
-        objective="least_squares",
-        l1_weight=0.1,
-    ),
 }
 
 
