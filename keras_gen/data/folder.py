@@ -45,8 +45,7 @@ def build(
             beside the subfolders of splits or classes.
         ImportError: If Pillow is missing.
     """
-    check_pictures(channels)
-    size = None if image_size is None else images.as_size(image_size)
+    size = checked_size(image_size, channels)
     files, classes, splits = _scan(data_dir)
     return source_of(files, splits, size, channels, classes)
 
@@ -90,8 +89,8 @@ def source_of(
     return sources.Source(splits, read=read, num_classes=num_classes)
 
 
-def check_pictures(channels: int) -> None:
-    """Raises unless pictures of so many channels can be read."""
+def checked_size(image_size, channels: int) -> tuple[int, int] | None:
+    """The size of pictures, if those of so many channels can be read."""
     try:
         import PIL  # noqa: F401
     except ImportError as error:
@@ -104,6 +103,7 @@ def check_pictures(channels: int) -> None:
             "`channels` must be 1 (gray) or 3 (RGB). Received: "
             f"channels={channels!r}."
         )
+    return None if image_size is None else images.as_size(image_size)
 
 
 def existing(data_dir) -> Path:

@@ -43,8 +43,7 @@ def build(
             is without its other.
         ImportError: If Pillow is missing.
     """
-    folder.check_pictures(channels)
-    size = None if image_size is None else images.as_size(image_size)
+    size = folder.checked_size(image_size, channels)
     found = find_domains(data_dir)
     splits, files = {}, []
     for name, domains in found.items():
@@ -95,8 +94,7 @@ def build_domain(
         ValueError: If there are no folders of two domains.
         ImportError: If Pillow is missing.
     """
-    folder.check_pictures(channels)
-    size = None if image_size is None else images.as_size(image_size)
+    size = folder.checked_size(image_size, channels)
     splits, files = {}, []
     for name, domains in find_domains(data_dir).items():
         if len(domains) == 1:

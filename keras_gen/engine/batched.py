@@ -23,19 +23,18 @@ def run_batched(fn, *arrays, batch_size=256):
     Returns:
         The structure of NumPy arrays.
     """
-    check_positive(batch_size=batch_size)
-    size = len(arrays[0])
-    if size == 0:
-        raise ValueError(
-            "Arrays must hold at least one example. Received: shapes "
-            f"{[np.shape(array) for array in arrays]}."
-        )
     batches = batches_of(*arrays, batch_size=batch_size)
-    return run_batches(fn, batches, size)
+    return run_batches(fn, batches, len(arrays[0]))
 
 
 def batches_of(*arrays, batch_size):
     """Batches of arrays, as tuples of views of them."""
+    check_positive(batch_size=batch_size)
+    if not len(arrays[0]):
+        raise ValueError(
+            "Arrays must hold at least one example. Received: shapes "
+            f"{[np.shape(array) for array in arrays]}."
+        )
     for start in range(0, len(arrays[0]), batch_size):
         yield tuple(array[start : start + batch_size] for array in arrays)
 

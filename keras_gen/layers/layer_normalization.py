@@ -31,11 +31,15 @@ class LayerNormalization(keras.layers.Layer):
     - [Ba et al., 2016](https://arxiv.org/abs/1607.06450)
     """
 
+    affine = True
+
     def __init__(self, epsilon: float = 1e-5, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
 
     def build(self, input_shape):
+        if not self.affine:
+            return
         shape = (input_shape[-1],)
         self.gamma = self.add_weight(
             shape=shape, initializer="ones", name="gamma"
@@ -46,12 +50,18 @@ class LayerNormalization(keras.layers.Layer):
 
     def call(self, inputs):
         x = at_least_float32(inputs)
-        axes = tuple(range(1, len(inputs.shape)))
+        axes = self.normalized_axes(len(x.shape))
         centered = x - ops.mean(x, axis=axes, keepdims=True)
         variance = ops.mean(centered * centered, axis=axes, keepdims=True)
         outputs = centered * ops.rsqrt(variance + self.epsilon)
-        outputs = outputs * ops.cast(self.gamma, x.dtype)
-        return ops.cast(outputs + ops.cast(self.beta, x.dtype), inputs.dtype)
+        if self.affine:
+            outputs = outputs * ops.cast(self.gamma, x.dtype)
+            outputs = outputs + ops.cast(self.beta, x.dtype)
+        return ops.cast(outputs, inputs.dtype)
+
+    def normalized_axes(self, rank: int) -> tuple[int, ...]:
+        """The axes over which the moments of an example are means."""
+        return tuple(range(1, rank))
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_gen.backend.noise import uniform
 from keras_gen.backend.precision import at_least_float32
-from keras_gen.checks import check_option, check_positive
+from keras_gen.checks import check_option
 from keras_gen.engine import GenerativeModel, Signature, Spec
 from keras_gen.engine.batched import batches_of, run_batches
 from keras_gen.models.conditioning import Conditional
@@ -106,8 +106,6 @@ class TranslationModel(Conditional, GenerativeModel):
         check_option("direction", direction, self.directions)
         spec = self.source_spec(direction)
         x = spec.array(type(self).__name__, "x", x)
-
-        check_positive(batch_size=batch_size)
         given = self.conditions_of(labels, len(x))
         shapes = self.noise_shapes(direction)
 

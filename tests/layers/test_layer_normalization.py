@@ -4,7 +4,7 @@ import pytest
 from keras import ops
 
 from keras_gen import backend
-from keras_gen.layers import LayerNormalization
+from keras_gen.layers import InstanceNormalization, LayerNormalization
 from tests.numerics import (
     array,
     difference_quotients,
@@ -110,3 +110,22 @@ def test_configuration_is_complete():
     layer = LayerNormalization(epsilon=0.25, name="norm")
     copy = LayerNormalization.from_config(layer.get_config())
     assert copy.epsilon == 0.25 and copy.name == "norm"
+
+
+@pytest.mark.parametrize("affine", [True, False])
+def test_instances_are_normalized_over_the_axes_of_space(affine):
+    x = np.random.default_rng(0).normal(200.0, 3.0, (4, 3, 5, 2))
+    layer = InstanceNormalization(EPSILON, affine=affine)
+    layer.build(x.shape)
+    assert len(layer.weights) == 2 * affine
+    deviation = np.sqrt(x.var(axis=(1, 2), keepdims=True) + EPSILON)
+    expected = (x - x.mean(axis=(1, 2), keepdims=True)) / deviation
+    if affine:
+        layer.gamma.assign([0.5, 2.0])
+        layer.beta.assign([-1.0, 1.0])
+        expected = expected * [0.5, 2.0] + [-1.0, 1.0]
+    # Of float32, whose rounding of 200 is 1e-5.
+    found = array(layer(x.astype("float32")))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    again = InstanceNormalization.from_config(layer.get_config())
+    assert (again.affine, again.epsilon) == (affine, EPSILON)

@@ -195,24 +195,25 @@ class CycleGAN(TranslationModel):
             y=Examples(self.image_shape_b, "image_shape_b", self.value_range),
         )
 
-    def default_optimizers(self):
-        return {
-            player: keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8)
-            for player in self.players
-        }
+    def default_optimizer(self):
+        return keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8)
 
     def _score(self, domain, x, training=False):
         """The map of scores of images of a domain."""
         network = getattr(self, f"discriminator_{domain}")
         return at_least_float32(network(x, training=training))
 
-    def loss_of_generators(self, batch, training):
-        """`L_G`, and the generated images by their domains."""
-        real = dict(zip("ab", map(at_least_float32, batch), strict=True))
-        fake = {
+    def translated(self, batch, training):
+        """The generated images by their domains."""
+        return {
             "b": self.translate_step(batch.x, "ab", training=training),
             "a": self.translate_step(batch.y, "ba", training=training),
         }
+
+    def loss_of_generators(self, batch, training):
+        """`L_G`, and the generated images by their domains."""
+        real = dict(zip("ab", map(at_least_float32, batch), strict=True))
+        fake = self.translated(batch, training)
         adversarial = sum(
             2.0
             * least_squares(self._score(domain, fake[domain], training), 1.0)
@@ -249,10 +250,7 @@ class CycleGAN(TranslationModel):
         return self.loss_of_generators(batch, training)[0]
 
     def discriminator_loss(self, batch, training):
-        fake = {
-            "b": self.translate_step(batch.x, "ab", training=training),
-            "a": self.translate_step(batch.y, "ba", training=training),
-        }
+        fake = self.translated(batch, training)
         fake = keras.tree.map_structure(ops.stop_gradient, fake)
         return self.loss_of_discriminators(batch, fake, training)
 

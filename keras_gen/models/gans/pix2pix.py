@@ -212,11 +212,8 @@ class Pix2Pix(TranslationModel):
             y=Examples((*a[:2], channels), "output_channels", self.value_range),
         )
 
-    def default_optimizers(self):
-        return {
-            player: keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8)
-            for player in self.players
-        }
+    def default_optimizer(self):
+        return keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8)
 
     def noise_shapes(self, direction):
         return list(self.masks) if self.dropout else []
