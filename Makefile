@@ -16,9 +16,10 @@ BACKENDS := tensorflow jax torch
 ONCE := $(wildcard $(addprefix tests/,architecture integration \
 	$(addprefix metrics/,samples likelihood disentanglement representations \
 		speech) \
-	$(addprefix data/test_,augmentation.py digits.py factors.py folder.py \
-		lit_heads.py loading.py pairs.py partial_labels.py pipelines.py \
-		scenes.py splits.py sprites.py value_range.py zipping.py) \
+	$(addprefix data/test_,attributes.py augmentation.py digits.py factors.py \
+		folder.py lit_heads.py loading.py pairs.py partial_labels.py \
+		pipelines.py recordings.py scenes.py speech.py splits.py sprites.py \
+		value_range.py zipping.py) \
 	$(addprefix test_,command_line.py cost.py files.py mutation.py readme.py) \
 	engine/test_docstrings.py models/test_conditioning.py \
 	models/*/test_*_networks.py models/*/test_*_learning.py))

@@ -110,6 +110,26 @@ def check_decay(**values: float) -> None:
             )
 
 
+def check_fraction(**values: float) -> None:
+    """Raises unless each of some arguments is from 0 to 1.
+
+    Args:
+        **values: Numbers by the names of the arguments.
+
+    Raises:
+        ValueError: If one of them is not.
+
+    Example:
+
+    >>> check_fraction(alpha=0.5)
+    """
+    for name, value in values.items():
+        if not 0 <= value <= 1:
+            raise ValueError(
+                f"`{name}` must be from 0 to 1. Received: {name}={value!r}."
+            )
+
+
 def check_count(least: int = 0, **values: int) -> None:
     """Raises unless each of some arguments is an integer, large enough.
 

@@ -78,6 +78,10 @@ SYSTEMS = (
     System("sngan", "SNGAN", "gans.sngan", "Miyato et al., 2018", "https://arxiv.org/abs/1802.05957", "gan", "image (label)"),
     System("pix2pix", "Pix2Pix", "gans.pix2pix", "Isola et al., 2017", "https://arxiv.org/abs/1611.07004", "gan", "pairs of images"),
     System("cyclegan", "CycleGAN", "gans.cyclegan", "Zhu et al., 2017", "https://arxiv.org/abs/1703.10593", "gan", "images of two domains"),
+    System("discogan", "DiscoGAN", "gans.discogan", "Kim et al., 2017", "https://arxiv.org/abs/1703.05192", "gan", "examples of two domains"),
+    System("stargan", "StarGAN", "gans.stargan", "Choi et al., 2018", "https://arxiv.org/abs/1711.09020", "gan", "image, attributes or label"),
+    System("context_encoder", "ContextEncoder", "gans.context_encoder", "Pathak et al., 2016", "https://arxiv.org/abs/1604.07379", "gan", "image"),
+    System("bicyclegan", "BicycleGAN", "gans.bicyclegan", "Zhu et al., 2017", "https://arxiv.org/abs/1711.11586", "gan", "pairs of images"),
     System("lsgan", "LSGAN", "gans.lsgan", "Mao et al., 2017", "https://arxiv.org/abs/1611.04076", "gan", "image (label)"),
 )
 # fmt: on

@@ -61,6 +61,27 @@ def uniform(shape, seed, minval=0.0, maxval=1.0, dtype=None):
     )
 
 
+def permuted(x, seed):
+    """The examples of a batch in random order.
+
+    Args:
+        x: Structure of tensors, whose rows stay together. The batch is the
+            one that all workers share.
+        seed: `keras.random.SeedGenerator` or integer.
+
+    Returns:
+        The structure, which no gradient passes through.
+    """
+    whole = keras.tree.map_structure(
+        lambda leaf: backend.gather(ops.stop_gradient(leaf)), x
+    )
+    n = ops.shape(keras.tree.flatten(whole)[0])[0]
+    order = ops.argsort(keras.random.uniform((n,), seed=seed))
+    return keras.tree.map_structure(
+        lambda leaf: own_rows(ops.take(leaf, order, axis=0)), whole
+    )
+
+
 def labels(shape, num_classes, seed):
     """Uniform class labels, one row for each example.
 

@@ -1,12 +1,13 @@
 """Data sets, and the pipelines that bring them to `fit()`.
 
 `load()` gives a `tf.data.Dataset` of named features: an embedded set, which
-needs no download, any set of TensorFlow Datasets, or a folder of pictures.
-`pipeline()` turns such a data set into the batches a model trains on,
-`zipped()` two of them into batches of unpaired domains, and `partly_labeled()`
-arrays into batches of which a part has labels. The order of the data and every
-random draw on the way are functions of the seed, the epoch and the step alone,
-so that a resumed run sees what the uninterrupted run would have seen.
+needs no download, any set of TensorFlow Datasets, or a folder of pictures or
+recordings. `pipeline()` turns such a data set into the batches a model trains
+on, `zipped()` two of them into batches of unpaired domains, and
+`partly_labeled()` arrays into batches of which a part has labels. The order of
+the data and every random draw on the way are functions of the seed, the epoch
+and the step alone, so that a resumed run sees what the uninterrupted run would
+have seen.
 
 Example:
 
@@ -28,6 +29,7 @@ from keras_gen.data.lit_heads import (
     render_lit_heads,
 )
 from keras_gen.data.loading import (
+    attribute_names,
     list_datasets,
     load,
     num_classes,
@@ -36,21 +38,26 @@ from keras_gen.data.loading import (
 from keras_gen.data.partial_labels import choose_labeled, partly_labeled
 from keras_gen.data.pipelines import Pipeline, pipeline
 from keras_gen.data.scenes import SCENE_ATTRIBUTES
+from keras_gen.data.sources import select
+from keras_gen.data.speech import SPEECH_NOISES
 from keras_gen.data.sprites import (
     SPRITE_FACTORS,
     render_sprites,
     sprite_factor_values,
 )
+from keras_gen.data.wav import read_wav, write_wav
 from keras_gen.data.zipping import zipped
 
 __all__ = [
     "LIT_HEAD_FACTORS",
     "SCENE_ATTRIBUTES",
+    "SPEECH_NOISES",
     "SPRITE_FACTORS",
     "Augmentation",
     "FactorArrays",
     "FactorData",
     "Pipeline",
+    "attribute_names",
     "augmentation",
     "choose_labeled",
     "list_datasets",
@@ -61,11 +68,14 @@ __all__ = [
     "one_factor_batches",
     "partly_labeled",
     "pipeline",
+    "read_wav",
     "render_lit_heads",
     "render_sprites",
     "resize_images",
+    "select",
     "split_sizes",
     "sprite_factor_data",
     "sprite_factor_values",
+    "write_wav",
     "zipped",
 ]

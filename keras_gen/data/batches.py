@@ -171,14 +171,6 @@ class BatchMaker:
                     "`augment` must hold names, objects of `augmentation()` "
                     f"or callables `fn(images, seed)`. Received: {change!r}."
                 )
-        for option in ("value_range", "binarize", "dequantize", "augment"):
-            value = getattr(self, option)
-            if value not in (None, False, ()) and not self.pictures:
-                raise ValueError(
-                    f"`{option}` must be left out where no feature holds "
-                    f"images. Received: {option}={value!r}, features of "
-                    f"{self.spec}. Give images as (height, width, channels)."
-                )
         for name in self.pictures:
             if self.dequantize and self.spec[name].dtype.is_floating:
                 raise ValueError(

@@ -161,6 +161,25 @@ def check_values(dataset: tf.data.Dataset, names: list[str]) -> None:
         )
 
 
+def check_left_out(spec: dict[str, tf.TensorSpec], **options) -> None:
+    """Raises if what changes images is asked for where there are none.
+
+    Args:
+        spec: Dict from the name of a feature to its `tf.TensorSpec`.
+        **options: The values by the names of the arguments.
+
+    Raises:
+        ValueError: If one of them is given.
+    """
+    for name, value in options.items():
+        if value:
+            raise ValueError(
+                f"`{name}` must be left out where no feature holds images. "
+                f"Received: {name}={value!r}, features of {spec}. Give images "
+                "as (height, width, channels)."
+            )
+
+
 def check_batches(
     batch_size: int,
     examples: int,

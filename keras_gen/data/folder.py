@@ -1,12 +1,14 @@
 """A user's own folder of pictures, read when they are asked for."""
 
 import os
-from pathlib import Path
+import unicodedata
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import tensorflow as tf
 
 from keras_gen.data import images, sources
+from keras_gen.data.splits import consecutive
 
 SPLITS = ("train", "validation", "val", "test")
 _SUFFIXES = (
@@ -47,7 +49,16 @@ def build(
     """
     size = checked_size(image_size, channels)
     files, classes, splits = _scan(data_dir)
-    return source_of(files, splits, size, channels, classes)
+    if classes is None:
+        return source_of(files, splits, size, channels)
+    return source_of(
+        files,
+        splits,
+        size,
+        channels,
+        {"label": np.array(classes, "int64")},
+        num_classes=1 + max(classes),
+    )
 
 
 def source_of(
@@ -55,7 +66,8 @@ def source_of(
     splits: dict[str, np.ndarray],
     size: tuple[int, int] | None,
     channels: int,
-    classes: list[int] | None = None,
+    features: dict[str, np.ndarray] | None = None,
+    **known,
 ) -> sources.Source:
     """The source of some files of pictures.
 
@@ -64,12 +76,13 @@ def source_of(
         splits: Dict from each split to the indices of its files.
         size: Pair `(height, width)` that pictures are resized to, or `None`.
         channels: Integer. 3 for RGB, 1 for gray.
-        classes: List of the class of each file, or `None`.
+        features: Dict of arrays. What examples have besides `image`, with one
+            leading axis for the files.
+        **known: What a `Source` says of its features.
     """
     with tf.device("CPU:0"):
         paths = tf.constant([os.fsencode(file) for file in files])
-        labels = None if classes is None else tf.constant(classes, "int64")
-    num_classes = None if classes is None else 1 + max(classes)
+    gather = sources.from_arrays(features or {})
 
     def read(index):
         # Pillow reads every mode, and its errors can name the file.
@@ -82,11 +95,9 @@ def source_of(
         image.set_shape((None, None, channels))
         if size is not None:
             image = images.resize_images(image, size)
-        if labels is None:
-            return {"image": image}
-        return {"image": image, "label": tf.gather(labels, index)}
+        return {"image": image, **gather(index)}
 
-    return sources.Source(splits, read=read, num_classes=num_classes)
+    return sources.Source(splits, read=read, **known)
 
 
 def checked_size(image_size, channels: int) -> tuple[int, int] | None:
@@ -106,11 +117,11 @@ def checked_size(image_size, channels: int) -> tuple[int, int] | None:
     return None if image_size is None else images.as_size(image_size)
 
 
-def existing(data_dir) -> Path:
+def existing(data_dir, content: str = "pictures") -> Path:
     """The path of a folder, if there is one."""
     if data_dir is None or not os.path.isdir(data_dir):
         raise ValueError(
-            "`data_dir` must be a folder of pictures. Received: data_dir="
+            f"`data_dir` must be a folder of {content}. Received: data_dir="
             f"{None if data_dir is None else os.fspath(data_dir)!r}, which is "
             "no folder."
         )
@@ -124,23 +135,9 @@ def _scan(data_dir):
         List of paths, list of class indices or `None`, dict of indices.
     """
     root = existing(data_dir)
-    found = pictures(root)
-    if not found:
-        raise ValueError(
-            f"`data_dir` must hold pictures ({', '.join(_SUFFIXES)}). "
-            f"Received: data_dir={os.fspath(root)!r}, which holds none."
-        )
-    names = [name for name in SPLITS if (root / name).is_dir()]
-    parts = {"train": found}
-    if names:
-        parts = {
-            name: [path for path in found if path[0] == name] for name in names
-        }
-        _check_complete(root, found, parts)
-        parts = {name: [p[1:] for p in part] for name, part in parts.items()}
+    parts = in_splits(root)
     labeled = {
-        name: _has_classes(root, name if names else "", part)
-        for name, part in parts.items()
+        name: _has_classes(place, part) for name, (place, part) in parts.items()
     }
     if len(set(labeled.values())) > 1:
         raise ValueError(
@@ -148,24 +145,71 @@ def _scan(data_dir):
             f"none. Received: {labeled} (whether they have), in "
             f"{os.fspath(root)!r}."
         )
-    files, classes, splits = [], None, {}
+    files, classes = [], None
     if all(labeled.values()):
-        classes = sorted({path[0] for part in parts.values() for path in part})
-        indices = {label: index for index, label in enumerate(classes)}
-    labels = []
-    for name, part in parts.items():
+        names = {path[0] for _, part in parts.values() for path in part}
+        indices = {name: index for index, name in enumerate(sorted(names))}
+        classes = []
+    for place, part in parts.values():
         if classes is not None:
             part = _interleave(part)
-            labels += [indices[path[0]] for path in part]
-        splits[name] = np.arange(len(files), len(files) + len(part))
-        prefix = (name,) if names else ()
-        files += [os.fspath(root.joinpath(*prefix, *path)) for path in part]
-    splits["all"] = np.arange(len(files))
-    return files, None if classes is None else labels, splits
+            classes += [indices[path[0]] for path in part]
+        files += [os.fspath(place.joinpath(*path)) for path in part]
+    sizes = {name: len(part) for name, (_, part) in parts.items()}
+    return files, classes, consecutive(sizes)
+
+
+def in_splits(root: Path) -> dict[str, tuple[Path, list[tuple[str, ...]]]]:
+    """The pictures of a folder by their splits.
+
+    Args:
+        root: Path. The folder.
+
+    Returns:
+        Dict from each split to its folder, and the sorted paths of the
+        pictures in it as tuples.
+
+    Raises:
+        ValueError: If there is no picture, in the folder or in a split, or
+            one beside the splits.
+    """
+    found = pictures(root)
+    if not found:
+        raise ValueError(
+            f"`data_dir` must hold pictures ({', '.join(_SUFFIXES)}). "
+            f"Received: data_dir={os.fspath(root)!r}, which holds none."
+        )
+    names = [name for name in SPLITS if (root / name).is_dir()]
+    if not names:
+        return {"train": (root, found)}
+    parts = {
+        name: (root / name, [path[1:] for path in found if path[0] == name])
+        for name in names
+    }
+    for place, part in parts.values():
+        if not part:
+            raise ValueError(
+                "Each split of `data_dir` must hold pictures. Received: "
+                f"{os.fspath(place)!r}, which holds none."
+            )
+    beside = [path for path in found if path[0] not in parts]
+    if beside:
+        raise ValueError(
+            "`data_dir` must have all its pictures in the folders of its "
+            f"splits ({', '.join(parts)}). Received: "
+            f"{os.fspath(root.joinpath(*beside[0]))!r} beside them. Move it, "
+            "or pass the folder of one split."
+        )
+    return parts
 
 
 def pictures(root: Path) -> list[tuple[str, ...]]:
     """The paths of all pictures below a folder as tuples, sorted."""
+    return files(root, _SUFFIXES)
+
+
+def files(root: Path, suffixes: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The paths of all files of some endings, as of `pictures`."""
     found = []
     for folder, subfolders, names in os.walk(root, followlinks=True):
         subfolders[:] = [name for name in subfolders if _is_visible(name)]
@@ -176,9 +220,20 @@ def pictures(root: Path) -> list[tuple[str, ...]]:
         found += [
             (*inner, name)
             for name in names
-            if _is_visible(name) and name.lower().endswith(_SUFFIXES)
+            if _is_visible(name) and name.lower().endswith(suffixes)
         ]
     return sorted(found)
+
+
+def key(path: str) -> tuple[str, ...]:
+    """What a picture is known by: its path without the ending.
+
+    Accents are composed, as not all systems write them in names of files.
+    """
+    path = PurePosixPath(unicodedata.normalize("NFC", path))
+    if path.suffix.lower() in _SUFFIXES:
+        path = path.with_suffix("")
+    return path.parts
 
 
 def _leads_up(folder, name):
@@ -192,31 +247,14 @@ def _is_visible(name):
     return not name.startswith((".", "__MACOSX"))
 
 
-def _check_complete(root, found, parts):
-    empty = [name for name, part in parts.items() if not part]
-    if empty:
-        raise ValueError(
-            "Each split of `data_dir` must hold pictures. Received: "
-            f"{os.fspath(root / empty[0])!r}, which holds none."
-        )
-    beside = [path for path in found if path[0] not in parts]
-    if beside:
-        raise ValueError(
-            "`data_dir` must have all its pictures in the folders of its "
-            f"splits ({', '.join(parts)}). Received: "
-            f"{os.fspath(root.joinpath(*beside[0]))!r} beside them. Move it, "
-            "or pass the folder of one split."
-        )
-
-
-def _has_classes(root, name, part):
+def _has_classes(place, part):
     """Whether pictures are in subfolders of classes."""
     loose = [path for path in part if len(path) == 1]
     if loose and len(loose) < len(part):
         raise ValueError(
             "The pictures must all be in subfolders of classes, or none. "
-            f"Received: {os.fspath(root / name / loose[0][0])!r} beside "
-            "subfolders with pictures. Move it into one of them."
+            f"Received: {os.fspath(place / loose[0][0])!r} beside subfolders "
+            "with pictures. Move it into one of them."
         )
     return not loose
 
@@ -241,19 +279,15 @@ def read_picture(path: bytes, channels: int) -> np.ndarray:
     path = os.fsdecode(path)
     try:
         with Image.open(path) as image:
-            image = _convert(ImageOps.exif_transpose(image), channels)
-    except (OSError, SyntaxError, ValueError, MemoryError) as error:
-        raise _unreadable(path, error) from error
-    except Image.DecompressionBombError as error:
-        raise _unreadable(path, error) from error
+            ImageOps.exif_transpose(image, in_place=True)
+            image = _convert(image, channels)
+    except Exception as error:
+        # Pillow raises errors of many kinds, and most do not name the file.
+        raise ValueError(
+            "Each picture of `data_dir` must be readable. Received: "
+            f"{path!r}: {error}. Remove or replace it."
+        ) from error
     return np.asarray(image).reshape(image.height, image.width, channels)
-
-
-def _unreadable(path, error):
-    return ValueError(
-        "Each picture of `data_dir` must be readable. Received: "
-        f"{path!r}: {error}. Remove or replace it."
-    )
 
 
 def _convert(image, channels):

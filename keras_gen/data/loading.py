@@ -6,23 +6,35 @@ import os
 
 import tensorflow as tf
 
-from keras_gen.data import folder, images, pairs, sources, splits
+from keras_gen.data import (
+    attributes,
+    folder,
+    images,
+    pairs,
+    recordings,
+    sources,
+    splits,
+)
 
 # An embedded set is one module of this package with a function
-# `build(image_size, seed)` that returns a `sources.Source`.
+# `build(size, seed)` that returns a `sources.Source`.
 _EMBEDDED = {
     "digits": "1,797 real handwritten digits, 28x28, with labels",
     "lit_heads": "1,575,000 rendered heads, 64x64, their pose and light",
     "scenes": "22,000 rendered scenes, 64x64, with layouts, edges and captions",
+    "speech": "22,000 rendered voices, 16,384 samples, clean and in noise",
     "sprites": "737,280 rendered sprites, 64x64, with their five factors",
 }
 # Folders of a user's own pictures.
 _FOLDERS = {
     "folder": folder.build,
+    "attributes": attributes.build,
     "pairs": pairs.build,
     "domain_a": functools.partial(pairs.build_domain, "A"),
     "domain_b": functools.partial(pairs.build_domain, "B"),
 }
+# Signals, which have a length in the place of an image size.
+_SIGNALS = ("speech", "recordings")
 
 
 def list_datasets() -> dict[str, str]:
@@ -34,7 +46,7 @@ def list_datasets() -> dict[str, str]:
     Example:
 
     >>> sorted(list_datasets())
-    ['digits', 'lit_heads', 'scenes', 'sprites']
+    ['digits', 'lit_heads', 'scenes', 'speech', 'sprites']
     """
     return dict(_EMBEDDED)
 
@@ -48,6 +60,7 @@ def load(
     download: bool = True,
     seed: int = 0,
     channels: int | None = None,
+    length: int | None = None,
 ) -> tf.data.Dataset:
     """Loads a data set of named features.
 
@@ -65,10 +78,22 @@ def load(
     `"train[:90%]"` has 90% of each class. To train on them,
     `pipeline(..., image_size=...)` resizes and center-crops each.
 
+    The name `"attributes"` stands for a folder of pictures without classes
+    and a table `attributes.csv`, whose header names a column of the files and
+    the attributes. These are 0 or 1, -1 or 1, true or false in each row, or
+    words, such as `black` and `blond`, each of which becomes an attribute.
+    CelebA's own table may take its place.
+
     The name `"pairs"` stands for a folder of pictures in pairs, `a` and `b`:
     the halves of each file, or files of one name in the folders `A` and `B`,
     `trainA` and `trainB` and so on. The names `"domain_a"` and `"domain_b"`
-    stand for the pictures in one of these two folders.
+    stand for the pictures in one of these two folders. All may differ in
+    size, those of a pair too.
+
+    The name `"recordings"` stands for a folder of wav files in pairs, of one
+    name in the folders `noisy` and `clean`. They are resampled to 16 kHz and
+    cut into windows that overlap by one half. `"speech"` has such windows of
+    synthetic voices.
 
     Args:
         name: String. The name of the data set.
@@ -77,21 +102,25 @@ def load(
         image_size: Integer or pair `(height, width)`. The size to render
             embedded images in, or to resize other images to; defaults to the
             data set's own.
-        data_dir: String or path. The folder of pictures, or that of
+        data_dir: String or path. The folder of the files, or that of
             TensorFlow Datasets, which defaults to the environment's
             `TFDS_DATA_DIR`, or else to TensorFlow Datasets' own default. A
             copy that is ready there is used as it is.
         download: Boolean. Whether a set of TensorFlow Datasets that is not
             there yet may be downloaded.
-        seed: Integer. The seed by which an embedded set is split.
+        seed: Integer. The seed by which an embedded set is split or rendered.
         channels: Integer. The channels of the pictures of a folder: 3 (RGB)
             or 1 (gray); defaults to 3.
+        length: Integer. The samples in a window of `"speech"` or
+            `"recordings"`; defaults to 16,384.
 
     Returns:
         `tf.data.Dataset` of single examples, each a dict of features: for
         images `image`, uint8 of shape `(height, width, channels)`, for
-        classes `label`, int64, and so on. The order is fixed, the cardinality
-        known.
+        classes `label`, int64, for attributes `attributes`, int64 of 0 or 1
+        for each of `attribute_names()`, for signals `noisy` and `clean`,
+        float32 of shape `(length, 1)` in [-1, 1], and so on. The order is
+        fixed, the cardinality known.
 
     Raises:
         ValueError: If the name or the split is unknown, or the data are not
@@ -106,7 +135,7 @@ def load(
     >>> photos = load("folder", data_dir="photos", split="train[:90%]")
     >>> train = pipeline(photos, batch_size=64, image_size=128)
     """
-    source = _source(name, image_size, data_dir, seed, channels)
+    source = _source(name, image_size, data_dir, seed, channels, length)
     if source is not None:
         return sources.to_dataset(source, splits.select(split, source.splits))
     dataset, num_classes = _load_tfds(name, split, data_dir, download)
@@ -129,6 +158,7 @@ def split_sizes(
     *,
     data_dir: str | os.PathLike | None = None,
     download: bool = True,
+    length: int | None = None,
 ) -> dict[str, int]:
     """How many examples each split of a data set has, without reading any.
 
@@ -137,6 +167,7 @@ def split_sizes(
         data_dir: String or path. The folder, as for `load()`.
         download: Boolean. Whether a set of TensorFlow Datasets that is not
             there yet may be downloaded.
+        length: Integer. The samples in a window, as for `load()`.
 
     Returns:
         Dict from the names of the splits to their numbers of examples.
@@ -151,7 +182,7 @@ def split_sizes(
     >>> split_sizes("digits")
     {'train': 1500, 'test': 297, 'all': 1797}
     """
-    source = _source(name, None, data_dir, 0, None)
+    source = _source(name, None, data_dir, 0, None, length)
     if source is not None:
         return {split: len(part) for split, part in source.splits.items()}
     found = _builder(name, data_dir, download).info.splits
@@ -192,8 +223,49 @@ def num_classes(dataset: tf.data.Dataset) -> int:
     return 1 + max(int(batch.max()) for batch in labels.as_numpy_iterator())
 
 
-def _source(name, image_size, data_dir, seed, channels):
+def attribute_names(dataset: tf.data.Dataset) -> tuple[str, ...]:
+    """The names of the attributes of a user's own pictures.
+
+    Args:
+        dataset: `tf.data.Dataset`, as `load("attributes", ...)` returns it.
+
+    Returns:
+        Tuple of strings, in the order of the feature `attributes`.
+
+    Raises:
+        ValueError: If it is any other data set.
+
+    Example:
+
+    >>> faces = load("attributes", data_dir="faces")
+    >>> attribute_names(faces)
+    ('smiling', 'hair=black', 'hair=blond')
+    """
+    names = sources.declared_attributes(dataset)
+    if names is None:
+        spec = getattr(dataset, "element_spec", dataset)
+        raise ValueError(
+            "`dataset` must be what `load('attributes', ...)` returns, whose "
+            "attributes have names. Received: a data set of "
+            f"{sorted(spec) if isinstance(spec, dict) else spec}. Ask before "
+            "`map()` or `take()`."
+        )
+    return names
+
+
+def _source(name, image_size, data_dir, seed, channels, length):
     """The source of a folder or an embedded data set, else `None`."""
+    if name in _SIGNALS and image_size is not None:
+        raise ValueError(
+            f"`image_size` must be None for {name!r}. Received: "
+            f"image_size={image_size!r}. Pass `length`."
+        )
+    if name not in _SIGNALS and length is not None:
+        raise ValueError(
+            "`length` must be None unless `name` is one of "
+            f"{', '.join(_SIGNALS)}. Received: length={length!r}, "
+            f"name={name!r}."
+        )
     if name in _FOLDERS:
         return _FOLDERS[name](data_dir, image_size, channels or 3)
     if channels is not None:
@@ -202,9 +274,11 @@ def _source(name, image_size, data_dir, seed, channels):
             f"{', '.join(_FOLDERS)}. Received: "
             f"channels={channels!r}, name={name!r}."
         )
+    if name == "recordings":
+        return recordings.build(data_dir, length)
     if name in _EMBEDDED:
         module = importlib.import_module(f"keras_gen.data.{name}")
-        return module.build(image_size, seed)
+        return module.build(length if name in _SIGNALS else image_size, seed)
     return None
 
 

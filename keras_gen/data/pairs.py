@@ -1,12 +1,11 @@
 """A user's own pictures of two domains, read when they are asked for."""
 
 import os
-from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from keras_gen.data import folder, images, sources
+from keras_gen.data.splits import consecutive
 
 _DOMAINS = ("A", "B")
 _RESERVED = {
@@ -27,7 +26,8 @@ def build(
     in the data sets of pix2pix; or files of one name, apart from its ending,
     in the folders `A` and `B`, or `trainA` and `trainB`, `testA` and `testB`
     and so on. Subfolders `train`, `test`, `validation` or `val` are the
-    splits, of each domain or with both domains in each.
+    splits, of each domain or with both domains in each. The two may differ in
+    size: each is resized and center-cropped, without a size neither.
 
     Args:
         data_dir: String or path. The folder.
@@ -44,13 +44,11 @@ def build(
         ImportError: If Pillow is missing.
     """
     size = folder.checked_size(image_size, channels)
-    found = find_domains(data_dir)
-    splits, files = {}, []
-    for name, domains in found.items():
+    sizes, files = {}, []
+    for name, domains in find_domains(data_dir).items():
         pairs = _halves(domains) if len(domains) == 1 else _matched(domains)
-        splits[name] = np.arange(len(files), len(files) + len(pairs))
+        sizes[name] = len(pairs)
         files += pairs
-    splits["all"] = np.arange(len(files))
     halves = len(files[0]) == 1
     with tf.device("CPU:0"):
         paths = tf.constant([[os.fsencode(f) for f in pair] for pair in files])
@@ -69,7 +67,7 @@ def build(
         )
         return dict(zip("ab", map(picture, parts), strict=True))
 
-    return sources.Source(splits, read=read)
+    return sources.Source(consecutive(sizes), read=read)
 
 
 def build_domain(
@@ -95,7 +93,7 @@ def build_domain(
         ImportError: If Pillow is missing.
     """
     size = folder.checked_size(image_size, channels)
-    splits, files = {}, []
+    sizes, files = {}, []
     for name, domains in find_domains(data_dir).items():
         if len(domains) == 1:
             raise ValueError(
@@ -104,10 +102,9 @@ def build_domain(
                 f"data_dir={str(data_dir)!r}."
             )
         part = domains[_DOMAINS.index(domain)]
-        splits[name] = np.arange(len(files), len(files) + len(part))
+        sizes[name] = len(part)
         files += [str(path) for _, path in part]
-    splits["all"] = np.arange(len(files))
-    return folder.source_of(files, splits, size, channels)
+    return folder.source_of(files, consecutive(sizes), size, channels)
 
 
 def find_domains(data_dir) -> dict[str, list[list[tuple]]]:
@@ -188,7 +185,7 @@ def _place(path):
         else:
             break
         folders = folders[1:]
-    return split, domain, (*folders, Path(name).stem)
+    return split, domain, folder.key("/".join([*folders, name]))
 
 
 def _halves(domains):

@@ -67,7 +67,7 @@ def pipeline(
     the range of their type to `value_range`: from 0 to 255 for integers (0 to
     65535 for uint16), 0 to 1 for Booleans and floats. Other values are an
     error. What has no channel axis, such as MNIST's `(28, 28)`, is given one.
-    Features that are no images are left as they are.
+    Features that are no images, such as signals, are left as they are.
 
     Data sets of up to 512 MB are read into memory once, with a line of their
     progress where that takes a while; embedded ones of many examples are
@@ -138,6 +138,15 @@ def pipeline(
     given = dataset.element_spec
     pictures = [name for name in names if images.is_image(name, given[name])]
     checks.check_values(dataset, pictures)
+    if not pictures:
+        checks.check_left_out(
+            {name: given[name] for name in names},
+            image_size=image_size,
+            value_range=value_range,
+            binarize=binarize,
+            dequantize=dequantize,
+            augment=augment,
+        )
 
     @tf.autograph.experimental.do_not_convert
     def take(example):

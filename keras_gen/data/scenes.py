@@ -12,6 +12,10 @@ dark. These are its attributes. With the image come
 - `edges`, the outline of the shape, white on black, from which neither color
   nor texture follows;
 - `mask`, the shape in white on black;
+- `degraded`, the image as a bad camera sees it: blurred, of less contrast,
+  darker to the borders, with noise;
+- `binary_attributes`, a 0 or 1 for each shape, color, texture and ground, and
+  `center`, where the shape is;
 - `caption`, the attributes in words.
 
 Images are rendered when they are asked for, in any size.
@@ -48,6 +52,11 @@ _RADII = (0.16, 0.24)
 _SQUARE = math.sqrt(math.pi) / 2
 _TRIANGLE = math.sqrt(math.pi / (3 * math.sqrt(3)))
 # Periods of a texture along the side, and how dark its gaps are.
+# How a bad camera sees: the standard deviation of its blur, as a fraction of
+# the side, and of its noise; its contrast, and the gray that it is drawn to.
+_BLUR = 0.02
+_NOISE = 0.06
+_FADED = (0.6, 0.45)
 _FREQUENCY = 8.0
 _CONTRAST = 0.6
 # In a layout, dots are of half the brightness.
@@ -62,10 +71,13 @@ def build(image_size: int | None, seed: int) -> sources.Source:
         seed: Integer. The seed of all scenes.
 
     Returns:
-        A `Source` of `image` and `layout` (uint8, three channels), `edges`
-        and `mask` (uint8, one channel), `attributes` (int64, the indices in
-        the order of `SCENE_ATTRIBUTES`) and `caption`, with splits `train` of
-        20,000 and `test` of 2,000 scenes, and `all`.
+        A `Source` of `image`, `layout` and `degraded` (uint8, three
+        channels), `edges` and `mask` (uint8, one channel), `attributes`
+        (int64, the indices in the order of `SCENE_ATTRIBUTES`),
+        `binary_attributes` (int64, each of the names in that order), `center`
+        (float32, x and y from the top left in units of the side) and
+        `caption`, with splits `train` of 20,000 and `test` of 2,000 scenes,
+        and `all`.
 
     Raises:
         ValueError: If the images would not be square.
@@ -87,16 +99,28 @@ def build(image_size: int | None, seed: int) -> sources.Source:
     angle = rng.uniform(0.0, 2.0 * math.pi, count)
     phases = rng.random((count, 2))
     places = np.column_stack([center, radius, angle, phases]).astype("float32")
+    noise = rng.normal(0.0, _NOISE, (2 * height, 2 * height, 3))
+    windows = rng.integers(0, height, (count, 2))
     with tf.device("CPU:0"):
         attributes = tf.constant(attributes, "int64")
         places = tf.constant(places)
+        noise = tf.constant(noise, "float32")
+        windows = tf.constant(windows, "int64")
 
     def gather(indices):
-        chosen = tf.gather(attributes, indices)
-        pictures = render(chosen, tf.gather(places, indices), height)
+        chosen, where = (
+            tf.gather(attributes, indices),
+            tf.gather(places, indices),
+        )
+        pictures = render(chosen, where, height)
+        seen = degrade(pictures["image"], noise, tf.gather(windows, indices))
+        flags = [tf.one_hot(chosen[:, i], n) for i, n in enumerate(_SIZES)]
         return {
             **pictures,
+            "degraded": seen,
             "attributes": chosen,
+            "binary_attributes": tf.cast(tf.concat(flags, 1), "int64"),
+            "center": where[:, :2],
             "caption": _captions(chosen),
         }
 
@@ -150,6 +174,40 @@ def render(attributes, places, side: int) -> dict[str, tf.Tensor]:
         name: tf.cast(tf.round(255.0 * picture), "uint8")
         for name, picture in pictures.items()
     }
+
+
+def degrade(images, noise, windows) -> tf.Tensor:
+    """Images as a bad camera sees them.
+
+    Args:
+        images: uint8 tensor of shape `(count, side, side, 3)`.
+        noise: Float tensor of shape `(2 * side, 2 * side, 3)`, of which each
+            image has a part.
+        windows: Integer tensor of shape `(count, 2)`. Where its part begins.
+
+    Returns:
+        uint8 tensor of the shape of `images`.
+    """
+    side = images.shape[1]
+    x = tf.cast(images, "float32") / 255.0
+    # Weights of all pixels of a row or a column: of a Gaussian, cut off by the
+    # border.
+    places = tf.range(side, dtype="float32")
+    distances = (places[:, None] - places[None, :]) / (_BLUR * side)
+    weights = tf.exp(-0.5 * distances**2)
+    weights /= tf.reduce_sum(weights, axis=1, keepdims=True)
+    x = tf.einsum("ih,nhwc->niwc", weights, x)
+    x = tf.einsum("jw,niwc->nijc", weights, x)
+    contrast, gray = _FADED
+    x = gray + contrast * (x - gray)
+    radii = (places + 0.5) / side - 0.5
+    x *= 1.0 - 0.5 * (radii[:, None, None] ** 2 + radii[None, :, None] ** 2)
+    rows, columns = (
+        windows[:, i, None] + tf.range(side, dtype="int64") for i in range(2)
+    )
+    parts = tf.gather(tf.gather(noise, rows), columns, axis=2, batch_dims=1)
+    x = tf.clip_by_value(x + parts, 0.0, 1.0)
+    return tf.cast(tf.round(255.0 * x), "uint8")
 
 
 def _distances(u, v, radius):

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 _ATTRIBUTE = "_keras_gen_lookup"
 _CLASSES = "_keras_gen_num_classes"
+_ATTRIBUTES = "_keras_gen_attribute_names"
 _BLOCK = 256
 
 
@@ -32,12 +33,15 @@ class Source:
             cannot be stacked.
         num_classes: Integer or `None`. How many classes the feature `label`
             has, if there is one.
+        attribute_names: Tuple of strings or `None`. What the feature
+            `attributes` says, if it has 0 or 1 for each.
     """
 
     splits: dict[str, np.ndarray]
     gather: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None
     read: Callable[[tf.Tensor], dict[str, tf.Tensor]] | None = None
     num_classes: int | None = None
+    attribute_names: tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,12 +109,52 @@ def to_dataset(source: Source, indices: np.ndarray) -> tf.data.Dataset:
     setattr(dataset, _ATTRIBUTE, Lookup(source, indices))
     if source.num_classes is not None:
         declare_classes(dataset, source.num_classes)
+    if source.attribute_names is not None:
+        setattr(dataset, _ATTRIBUTES, source.attribute_names)
     return dataset
 
 
 def lookup(dataset: tf.data.Dataset) -> Lookup | None:
     """Returns the `Lookup` of a data set made of a source, else `None`."""
     return getattr(dataset, _ATTRIBUTE, None)
+
+
+def select(dataset: tf.data.Dataset, indices: np.ndarray) -> tf.data.Dataset:
+    """Selects examples of a data set by their places in it.
+
+    Args:
+        dataset: `tf.data.Dataset`, as `load()` returned it, of an embedded
+            data set or of a folder.
+        indices: 1D integer array. The places of the examples, in the order
+            that is wanted.
+
+    Returns:
+        `tf.data.Dataset` of these examples.
+
+    Raises:
+        ValueError: If it is another data set, or has no such places.
+
+    Example:
+
+    >>> digits = load("digits")
+    >>> int(select(digits, [3, 5, 7]).cardinality())
+    3
+    """
+    found = lookup(dataset)
+    if found is None:
+        raise ValueError(
+            "`dataset` must be as `load()` returned it, of an embedded data "
+            "set or of a folder. Received: another. Select from it by "
+            "`dataset.filter(...)`."
+        )
+    indices, size = np.asarray(indices, "int64"), len(found.indices)
+    if indices.ndim != 1 or np.any((indices < 0) | (indices >= size)):
+        raise ValueError(
+            f"`indices` must be a vector of integers from 0 to {size - 1}. "
+            f"Received: shape={indices.shape}, values from "
+            f"{indices.min(initial=size)} to {indices.max(initial=-1)}."
+        )
+    return to_dataset(found.source, found.indices[indices])
 
 
 def declare_classes(dataset: tf.data.Dataset, num_classes: int) -> None:
@@ -121,3 +165,8 @@ def declare_classes(dataset: tf.data.Dataset, num_classes: int) -> None:
 def declared_classes(dataset: tf.data.Dataset) -> int | None:
     """Returns what `declare_classes` was told, else `None`."""
     return getattr(dataset, _CLASSES, None)
+
+
+def declared_attributes(dataset: tf.data.Dataset) -> tuple[str, ...] | None:
+    """Returns the names of the attributes of a data set, if it knows them."""
+    return getattr(dataset, _ATTRIBUTES, None)

@@ -52,6 +52,25 @@ def select(split: str, splits: dict[str, np.ndarray]) -> np.ndarray:
     return indices
 
 
+def consecutive(sizes: dict[str, int]) -> dict[str, np.ndarray]:
+    """Returns splits whose examples follow each other, and their sum `all`.
+
+    Args:
+        sizes: Dict from the name of a split to its number of examples.
+
+    Returns:
+        Dict from the name of a split to the indices of its examples.
+
+    Example:
+
+    >>> consecutive({"train": 2, "test": 1})["test"]
+    array([2])
+    """
+    indices = np.arange(sum(sizes.values()))
+    parts = np.split(indices, np.cumsum(list(sizes.values()))[:-1])
+    return {**dict(zip(sizes, parts, strict=True)), "all": indices}
+
+
 def _select_part(part, split, splits):
     match = _PART.match(part)
     if match is None:

@@ -75,7 +75,7 @@ class Building:
             build: Function that builds the model's own: in the model's dtype
                 policy, and from its seed.
             inputs: List of the shapes of the inputs, without the batch, or
-                `None` for any.
+                `None` for any; the last may be `...`, for any that follow.
             outputs: The same for the outputs.
             logits: Integer. How many of the outputs, the first ones, are
                 logits or scores, which have no activation.
@@ -112,6 +112,16 @@ class Building:
     ) -> list[int]:
         """The sizes of the last axis of a network's outputs.
 
+        The arguments are those of `output_shapes`.
+        """
+        shapes = self.output_shapes(name, network, inputs)
+        return [shape[-1] for shape in shapes]
+
+    def output_shapes(
+        self, name: str, network: keras.Model, inputs: list[tuple]
+    ) -> list[tuple]:
+        """The shapes of a network's outputs, without the batch.
+
         Args:
             name: String. The argument of the constructor.
             network: `keras.Model`, which is built if it was not.
@@ -119,7 +129,7 @@ class Building:
         """
         owner = type(self).__name__
         shapes = output_shapes(owner, name, network, inputs)
-        return [shape[-1] for shape in shapes]
+        return [tuple(shape[1:]) for shape in shapes]
 
     @contextlib.contextmanager
     def building_scope(self):

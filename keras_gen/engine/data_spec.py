@@ -9,7 +9,8 @@ import typing
 import keras
 import numpy as np
 
-from keras_gen.engine.specs import Spec, as_numpy
+from keras_gen.engine.arrays import as_numpy
+from keras_gen.engine.specs import Spec
 
 
 class Batch(typing.NamedTuple):

@@ -5,9 +5,10 @@ import numpy as np
 
 from keras_gen.backend import pipelines
 from keras_gen.checks import check_positive
+from keras_gen.engine.arrays import as_numpy
 from keras_gen.engine.batched import batches_of, run_batched, run_batches
 from keras_gen.engine.data_spec import Batch, map_spec
-from keras_gen.engine.specs import Spec, as_numpy
+from keras_gen.engine.specs import Spec
 
 
 class Inference:

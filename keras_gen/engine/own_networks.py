@@ -76,7 +76,7 @@ def check_network(
         name: String. The argument that it was given as.
         network: `keras.Model`.
         inputs: List of the shapes of the inputs, without the batch, or
-            `None` for any.
+            `None` for any; the last may be `...`, for any that follow.
         outputs: The same for the outputs.
         logits: Integer. How many outputs, the first ones, are logits or
             scores. Of a subclassed network this cannot be seen.
@@ -92,6 +92,9 @@ def check_network(
     for kind, expected in (("inputs", inputs), ("outputs", outputs)):
         if expected is None or not found.get(kind):
             continue
+        if expected[-1] is ...:
+            expected = expected[:-1]
+            found[kind] = found[kind][: len(expected)]
         if not same_shapes(found[kind], [(None, *shape) for shape in expected]):
             shapes = ", ".join(map(str, found[kind]))
             raise ValueError(

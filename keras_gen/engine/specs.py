@@ -12,10 +12,9 @@ import numpy as np
 from keras import ops
 
 from keras_gen.backend import noise
+from keras_gen.engine.arrays import as_numpy, check_finite, extremes
 
 MISSING = -1
-# The entries that are looked at together.
-BLOCK = 2**24
 
 
 class Spec:
@@ -87,6 +86,7 @@ class Spec:
         if value.ndim == len(self.shape):
             value = np.broadcast_to(value, (n, *value.shape))
         self.check_shape(owner, "labels", value.shape)
+        self.check_values(owner, "labels", value)
         if len(value) != n:
             raise ValueError(
                 f"`labels` of {owner} must be one for all, or {n}. "
@@ -283,10 +283,13 @@ class Attributes(Spec):
 
     Args:
         size: Integer. The number of attributes.
+        missing: `"refused"`, or `"allowed"` if attributes may be unknown: they
+            are -1.
         argument: String. The argument of the model that sets it.
     """
 
     size: int
+    missing: str = "refused"
     argument: str = "num_attributes"
 
     @property
@@ -294,20 +297,29 @@ class Attributes(Spec):
         return (self.size,)
 
     def expected(self):
+        allowed = self.missing == "allowed"
+        unknown = ", or -1 where it is unknown" if allowed else ""
         return (
             f"zeros and ones of shape (None, {self.size}), as "
-            f"`{self.argument}={self.size}` sets"
+            f"`{self.argument}={self.size}` sets{unknown}"
         )
 
     def check_values(self, owner, name, array):
-        if not np.all((array == 0) | (array == 1)):
+        known = (array == 0) | (array == 1)
+        if self.missing == "allowed":
+            known |= array == MISSING
+        if not np.all(known):
             raise ValueError(
                 f"`{name}` of {owner} must be {self.expected()}. Received: "
                 f"values from {array.min()} to {array.max()}."
             )
 
     def draw(self, rng, n):
-        return rng.integers(0, 2, (n, self.size)).astype(self.dtype)
+        values = rng.integers(0, 2, (n, self.size))
+        if self.missing == "allowed":
+            # As of two data sets, one of which has none.
+            values[rng.random(n) < 0.5] = MISSING
+        return values.astype(self.dtype)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -341,51 +353,6 @@ class Groups(Spec):
 
     def draw(self, rng, n):
         return (np.arange(n) // 2).astype(self.dtype)
-
-
-def as_numpy(x) -> np.ndarray:
-    """An array or a tensor as an array: not copied if it is one.
-
-    A tensor of PyTorch may require gradients, be bfloat16, or lie elsewhere.
-    """
-    if np.ma.is_masked(x):
-        raise ValueError(
-            "Arrays must not be masked: what is under the mask would be used. "
-            "Received: a masked array. Pass `x.filled(value)`."
-        )
-    if isinstance(x, np.ndarray):
-        return np.ma.getdata(x)
-    if type(x).__module__.startswith("scipy.sparse"):
-        raise ValueError(
-            "Arrays must be dense. Received: a sparse one. Pass `x.toarray()`."
-        )
-    if hasattr(x, "detach"):
-        x = x.detach().cpu()
-        x = x.float() if str(x.dtype) == "torch.bfloat16" else x
-    return ops.convert_to_numpy(x)
-
-
-def extremes(array: np.ndarray) -> tuple[float, float]:
-    """The smallest and the largest value: NaN if any value is.
-
-    They are looked for in blocks of rows, so that an array that is mapped
-    from a file is never in memory as a whole.
-    """
-    rows = max(1, BLOCK * len(array) // max(array.size, 1))
-    blocks = [array[i : i + rows] for i in range(0, len(array), rows)]
-    return (
-        float(np.min([block.min() for block in blocks])),
-        float(np.max([block.max() for block in blocks])),
-    )
-
-
-def check_finite(owner: str, name: str, values: tuple) -> None:
-    """Raises unless values are finite."""
-    if not np.all(np.isfinite(values)):
-        raise ValueError(
-            f"`{name}` of {owner} must be finite. Received: {name} with NaN "
-            "or infinity. Clean the data."
-        )
 
 
 def _fits(shape, expected):

@@ -4,6 +4,7 @@ from keras_gen.layers.batch_normalization import (
     BatchNormalization,
     ConditionalBatchNormalization,
 )
+from keras_gen.layers.channelwise_dense import ChannelwiseDense
 from keras_gen.layers.corruption import (
     AdditiveNoise,
     Corruption,
@@ -40,6 +41,7 @@ from keras_gen.layers.weight_normalization import (
 __all__ = [
     "AdditiveNoise",
     "BatchNormalization",
+    "ChannelwiseDense",
     "ConditionalBatchNormalization",
     "Conv2DTranspose",
     "Corruption",

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gen.backend.noise import uniform
+from keras_gen.backend import noise
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_option
 from keras_gen.engine import GenerativeModel, Signature, Spec
@@ -33,14 +33,17 @@ class TranslationModel(Conditional, GenerativeModel):
     A subclass defines:
         data_spec, and the losses of its players.
 
-    A subclass whose translations are random defines:
+    A subclass whose translations are random sets and defines:
+        normal_noise: Boolean. Whether what is drawn for a translation is from
+            N(0, 1), or from U(0, 1).
         noise_shapes: `(direction)`, the shapes, without the batch, of what is
-            drawn from U(0, 1) for a translation.
+            drawn.
         translate_step: With the argument `noise`, a sequence of such tensors,
             or `None` for a translation without noise, which is what is served.
     """
 
     directions: typing.ClassVar[dict[str, str]] = {}
+    normal_noise: typing.ClassVar[bool] = False
     must_set = ("directions",)
 
     def __init__(self, **kwargs):
@@ -59,8 +62,9 @@ class TranslationModel(Conditional, GenerativeModel):
     def draw_noise(self, x, direction: str) -> list:
         """Noise for each example of a batch."""
         n = ops.shape(x)[0]
+        draw = noise.normal if self.normal_noise else noise.uniform
         return [
-            uniform((n, *shape), self.noise_seed)
+            draw((n, *shape), self.noise_seed)
             for shape in self.noise_shapes(direction)
         ]
 
@@ -118,7 +122,8 @@ class TranslationModel(Conditional, GenerativeModel):
         def batches():
             rng = np.random.default_rng(self._noise_key(seed, shapes))
             for part in batches_of(x, *given, batch_size=batch_size):
-                yield *part, *_drawn(rng, len(part[0]), shapes)
+                drawn = self._drawn(rng, len(part[0]), shapes)
+                yield *part, *drawn
 
         return run_batches(step, batches(), len(x), type(self).__name__)
 
@@ -127,6 +132,19 @@ class TranslationModel(Conditional, GenerativeModel):
             return seed
         key = keras.random.randint((), 0, 2**31 - 1, seed=self.noise_seed)
         return int(ops.convert_to_numpy(key))
+
+    def _drawn(self, rng, n, shapes):
+        """Noise of `n` examples, which follow each other in what is drawn."""
+        if not shapes:
+            return []
+        sizes = [math.prod(shape) for shape in shapes]
+        draw = rng.standard_normal if self.normal_noise else rng.random
+        flat = draw((n, sum(sizes)), dtype="float32")
+        parts = np.split(flat, np.cumsum(sizes)[:-1], axis=1)
+        return [
+            part.reshape(n, *shape)
+            for part, shape in zip(parts, shapes, strict=True)
+        ]
 
     def signatures(self):
         def signature(direction):
@@ -145,16 +163,3 @@ class TranslationModel(Conditional, GenerativeModel):
 
     def served_networks(self):
         return [getattr(self, name) for name in self.directions.values()]
-
-
-def _drawn(rng, n, shapes):
-    """Noise of `n` examples, which follow each other in what is drawn."""
-    if not shapes:
-        return []
-    sizes = [math.prod(shape) for shape in shapes]
-    flat = rng.random((n, sum(sizes)), dtype="float32")
-    parts = np.split(flat, np.cumsum(sizes)[:-1], axis=1)
-    return [
-        part.reshape(n, *shape)
-        for part, shape in zip(parts, shapes, strict=True)
-    ]

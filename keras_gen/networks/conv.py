@@ -17,6 +17,11 @@ strided_conv = functools.partial(layers.Conv2D, **STRIDED)
 transposed_conv = functools.partial(Conv2DTranspose, **STRIDED)
 
 
+def fan_in_uniform():
+    """`U(-a, a)` with `a = 1 / sqrt(fan_in)`, as PyTorch's layers start."""
+    return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+
+
 def conv_encoder(
     input_shape: tuple[int, int, int],
     heads: dict[str, int],

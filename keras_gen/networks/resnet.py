@@ -22,6 +22,7 @@ def residual_block(
     resample: str | None = None,
     first_bias: bool = True,
     hidden: int | None = None,
+    activation: Callable = layers.ReLU,
 ):
     """Norm, ReLU, (upsample,) conv, norm, ReLU, conv(, mean pool).
 
@@ -36,10 +37,11 @@ def residual_block(
         first_bias: Boolean. Whether the first convolution has a bias.
         hidden: Integer or `None`. The feature maps between the convolutions.
             Defaults to those of `x` in a block that pools, else to `filters`.
+        activation: Function that returns the layer in the place of a ReLU.
     """
 
     def activate(x):
-        return layers.ReLU()(norm()(x) if norm else x)
+        return activation()(norm()(x) if norm else x)
 
     def upsample(x):
         return layers.UpSampling2D(2)(x) if resample == "up" else x

@@ -4,12 +4,14 @@ The U-Net and the PatchGAN of Isola et al., and the generator of Johnson et
 al. that Zhu et al. took over.
 """
 
+import math
 from collections.abc import Callable
 
 import keras
 from keras import layers, ops
 
 from keras_gen.layers import BatchNormalization, InstanceNormalization
+from keras_gen.networks.conditioning import with_condition
 from keras_gen.networks.conv import divided, strided_conv, transposed_conv
 
 # Of the bottleneck, in units of the first layer's filters.
@@ -33,6 +35,12 @@ def widths(filters: int, depth: int) -> list[int]:
     return [filters * min(2**level, WIDEST) for level in range(depth)]
 
 
+def common_halvings(shape: tuple) -> int:
+    """How often 2 divides both sides of images of a shape."""
+    common = math.gcd(*shape[:2])
+    return (common & -common).bit_length() - 1
+
+
 def noise_shapes(
     shape: tuple, filters: int, depth: int, noisy: int = 3
 ) -> list[tuple]:
@@ -51,15 +59,18 @@ def encoder_decoder(
     depth: int = 8,
     skips: bool = True,
     norm: Callable = batch_norm,
+    noisy: int = 3,
+    latent_dim: int | None = None,
+    inject: str = "all",
+    use_bias: bool = False,
+    initializer: Callable = normal,
     name: str = "generator",
 ) -> keras.Model:
     """A U-Net, or an encoder and a decoder without skip connections.
 
     The encoder halves the sides `depth` times and the decoder doubles them as
     often. The first layer of the encoder, its last, which is the bottleneck,
-    and the last of the decoder are not normalized. The outputs of the first
-    three layers of the decoder are multiplied by dropout masks, which are
-    inputs.
+    and the last of the decoder are not normalized.
 
     Args:
         shape: Tuple `(height, width, channels)` of the inputs. The sides are
@@ -71,41 +82,55 @@ def encoder_decoder(
         skips: Boolean. Whether the decoder's layers also take the outputs of
             the encoder's of their size.
         norm: Function without arguments that returns a layer.
+        noisy: Integer. How many layers of the decoder, the first ones, are
+            multiplied by dropout masks, which are inputs.
+        latent_dim: Integer or `None`. The size of latents, which are the last
+            input, as constant maps beside the feature maps.
+        inject: String. Latents are beside the inputs of `"all"` layers of the
+            encoder, or of the first alone: `"input"`.
+        use_bias: Boolean. Whether all convolutions have biases, or the last
+            one alone.
+        initializer: Function that returns an initializer of kernels.
 
     Returns:
-        `keras.Model` from a list of the images and the masks to images.
+        `keras.Model` from the images, or a list of them, the masks and the
+        latents, to images.
     """
     divided(shape, 2**depth, "image_shape")
-    inputs = x = keras.Input(shape)
-    masks = [keras.Input(mask) for mask in noise_shapes(shape, filters, depth)]
+    inputs = [keras.Input(shape)]
+    inputs += map(keras.Input, noise_shapes(shape, filters, depth, noisy))
+    x, *masks = inputs
+    if latent_dim:
+        z = keras.Input((latent_dim,))
+        inputs.append(z)
+
+    def conv(x, size, layer, use_bias=use_bias):
+        kernel = initializer()
+        return layer(size, 4, use_bias=use_bias, kernel_initializer=kernel)(x)
+
     encoded = []
     for level, size in enumerate(widths(filters, depth)):
+        if latent_dim and (inject == "all" or not level):
+            x = with_condition(x, z)
         if level:
             x = layers.LeakyReLU(0.2)(x)
-        x = strided_conv(size, 4, use_bias=False, kernel_initializer=normal())(
-            x
-        )
+        x = conv(x, size, strided_conv)
         if 0 < level < depth - 1:
             x = norm()(x)
         encoded.append(x)
     for level in range(depth - 2, -1, -1):
-        x = transposed_conv(
-            widths(filters, depth)[level],
-            4,
-            use_bias=False,
-            kernel_initializer=normal(),
-        )(layers.ReLU()(x))
-        x = norm()(x)
+        size = widths(filters, depth)[level]
+        x = norm()(conv(layers.ReLU()(x), size, transposed_conv))
         noise = depth - 2 - level
         if noise < len(masks):
             x = layers.Multiply()([x, masks[noise]])
         if skips:
             x = layers.Concatenate()([x, encoded[level]])
-    x = transposed_conv(outputs, 4, kernel_initializer=normal())(
-        layers.ReLU()(x)
-    )
+    x = conv(layers.ReLU()(x), outputs, transposed_conv, use_bias=True)
     images = layers.Activation("tanh", dtype="float32")(x)
-    return keras.Model([inputs, *masks], images, name=name)
+    if len(inputs) == 1:
+        (inputs,) = inputs
+    return keras.Model(inputs, images, name=name)
 
 
 def reflect(x, border: int):
@@ -120,6 +145,11 @@ def resnet_generator(
     filters: int = 64,
     num_blocks: int = 9,
     norm: Callable = InstanceNormalization,
+    condition_dim: int | None = None,
+    kernel_size: int = 3,
+    padding: str = "reflect",
+    use_bias: bool = True,
+    initializer: Callable = normal,
     name: str = "generator",
 ) -> keras.Model:
     """Residual blocks at a quarter of the size, between convolutions.
@@ -132,27 +162,56 @@ def resnet_generator(
             of those of the blocks.
         num_blocks: Integer. 9 for images of 256x256, 6 for 128x128.
         norm: Function without arguments that returns a layer.
+        condition_dim: Integer or `None`. The size of a vector that is a
+            second input, as constant maps beside the image.
+        kernel_size: Integer. That of the strided convolutions.
+        padding: String. What convolutions without strides see outside of the
+            image: its reflection, or `"zero"`. Constant maps that are
+            reflected, no convolution can tell from its bias, which instance
+            normalization takes away.
+        use_bias: Boolean. Whether the convolutions have biases.
+        initializer: Function that returns an initializer of kernels.
     """
     divided(shape, 4, "image_shape")
 
-    def convolved(x, size, kernel_size, layer=layers.Conv2D, **options):
-        options = {"kernel_initializer": normal(), **options}
-        return norm()(layer(size, kernel_size, **options)(x))
+    def conv(x, size, kernel_size):
+        if padding == "reflect":
+            x = reflect(x, kernel_size // 2)
+        same = "valid" if padding == "reflect" else "same"
+        return layers.Conv2D(
+            size,
+            kernel_size,
+            padding=same,
+            use_bias=use_bias,
+            kernel_initializer=initializer(),
+        )(x)
 
-    x = images = keras.Input(shape)
-    x = layers.ReLU()(convolved(reflect(x, 3), filters, 7))
-    # On even sides these see what the transposed convolutions write: an image
-    # stays where it is.
+    def resized(x, size, layer):
+        # On even sides a strided convolution sees what a transposed one
+        # writes: an image stays where it is.
+        x = layer(
+            size,
+            kernel_size,
+            use_bias=use_bias,
+            kernel_initializer=initializer(),
+        )(x)
+        return layers.ReLU()(norm()(x))
+
+    inputs = x = keras.Input(shape)
+    if condition_dim:
+        condition = keras.Input((condition_dim,))
+        inputs, x = [x, condition], with_condition(x, condition)
+    x = layers.ReLU()(norm()(conv(x, filters, 7)))
     for factor in (2, 4):
-        x = layers.ReLU()(convolved(x, factor * filters, 3, strided_conv))
+        x = resized(x, factor * filters, strided_conv)
     for _ in range(num_blocks):
-        h = layers.ReLU()(convolved(reflect(x, 1), 4 * filters, 3))
-        x = layers.Add()([x, convolved(reflect(h, 1), 4 * filters, 3)])
+        h = layers.ReLU()(norm()(conv(x, 4 * filters, 3)))
+        x = layers.Add()([x, norm()(conv(h, 4 * filters, 3))])
     for factor in (2, 1):
-        x = layers.ReLU()(convolved(x, factor * filters, 3, transposed_conv))
-    x = layers.Conv2D(outputs, 7, kernel_initializer=normal())(reflect(x, 3))
+        x = resized(x, factor * filters, transposed_conv)
+    x = conv(x, outputs, 7)
     translated = layers.Activation("tanh", dtype="float32")(x)
-    return keras.Model(images, translated, name=name)
+    return keras.Model(inputs, translated, name=name)
 
 
 def patch_layers(num_layers: int) -> list[tuple[int, int]]:
@@ -185,6 +244,7 @@ def patch_discriminator(
     num_layers: int = 3,
     norm: Callable = batch_norm,
     all_biases: bool = False,
+    initializer: Callable = normal,
     name: str = "discriminator",
 ) -> keras.Model:
     """The PatchGAN: a logit for each of many overlapping patches.
@@ -199,6 +259,7 @@ def patch_discriminator(
         norm: Function without arguments that returns a layer.
         all_biases: Boolean. Whether convolutions that are normalized have
             biases too.
+        initializer: Function that returns an initializer of kernels.
 
     Returns:
         `keras.Model` from an image, or a list of them, to logits of shape
@@ -224,7 +285,7 @@ def patch_discriminator(
             kernel_size,
             strides,
             use_bias=all_biases or level == 0 or last,
-            kernel_initializer=normal(),
+            kernel_initializer=initializer(),
             dtype="float32" if last else None,
         )(x)
         if last:
@@ -232,3 +293,43 @@ def patch_discriminator(
         x = norm()(x) if level else x
         x = layers.LeakyReLU(0.2)(x)
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name=name)
+
+
+def multi_scale_discriminator(
+    shapes: list[tuple[int, int, int]],
+    filters: int = 64,
+    num_layers: int = 3,
+    norm: Callable = batch_norm,
+    scales: int = 2,
+    name: str = "discriminator",
+    **options,
+) -> keras.Model:
+    """PatchGANs of images of several sizes.
+
+    Each sees images of half the size of the one before, and has half its
+    filters.
+
+    Args:
+        scales: Integer.
+        **options: Those of `patch_discriminator`, as the others are.
+
+    Returns:
+        `keras.Model` from an image, or a list of them, to a list of maps of
+        logits.
+    """
+    inputs = [keras.Input(shape) for shape in shapes]
+    images, maps = inputs, []
+    for scale in range(scales):
+        network = patch_discriminator(
+            [x.shape[1:] for x in images],
+            max(filters // 2**scale, 1),
+            num_layers,
+            norm,
+            name=f"scale_{scale}",
+            **options,
+        )
+        maps.append(network(images if len(images) > 1 else images[0]))
+        images = [layers.AveragePooling2D(3, 2, "same")(x) for x in images]
+    return keras.Model(
+        inputs if len(inputs) > 1 else inputs[0], maps, name=name
+    )

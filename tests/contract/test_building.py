@@ -147,13 +147,13 @@ def test_networks_of_other_shapes_are_refused_by_name(swept_own_case):
     """Each network with one more component of its output or its input."""
     for name in swept_own_case.network_names():
         network = stand_in(getattr(swept_own_case.prototype, name))
-        (*rest, last) = keras.tree.flatten(network.output)
-        more_out = keras.layers.Dense(last.shape[-1] + 1)(last)
+        (output, *rest) = keras.tree.flatten(network.output)
+        more_out = keras.layers.Dense(output.shape[-1] + 1)(output)
         (first, *others) = network.inputs
         more_in = keras.Input((*first.shape[1:-1], first.shape[-1] + 1))
         narrowed = more_in[..., 1:]
         for wrong in (
-            keras.Model(network.inputs, [*rest, more_out]),
+            keras.Model(network.inputs, [more_out, *rest]),
             keras.Model([more_in, *others], network([narrowed, *others])),
         ):
             networks = {**swept_own_case.own_networks(), name: wrong}

@@ -155,3 +155,17 @@ def test_import_leaves_heavy_packages_alone():
         [sys.executable, "-c", code], capture_output=True, text=True
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_examples_are_selected_by_their_places():
+    digits = data.load("digits", "test")
+    labels = [int(x["label"]) for x in digits]
+    chosen = data.select(digits, [7, 3])
+    assert [int(x["label"]) for x in chosen] == [labels[7], labels[3]]
+    assert data.num_classes(chosen) == 10
+    assert int(data.select(chosen, [1]).cardinality()) == 1
+    for indices in ([-1], [len(labels)], [[1]]):
+        with pytest.raises(ValueError, match="`indices` must be a vector"):
+            data.select(digits, indices)
+    with pytest.raises(ValueError, match="`dataset` must be as `load"):
+        data.select(digits.take(5), [0])

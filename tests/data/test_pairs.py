@@ -1,15 +1,18 @@
 """A folder of pairs of pictures, in the forms that people have them."""
 
+import os
+import unicodedata
+
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from keras_gen import data
+from tests.data import picture_files
+from tests.data.picture_files import save
 
-
-def save(path, color, size=(6, 4), mode="RGB"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size, color).save(path)
+RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 255, 0)
 
 
 def colors(dataset):
@@ -18,9 +21,6 @@ def colors(dataset):
         (tuple(pair["a"][0, 0].numpy()), tuple(pair["b"][0, 0].numpy()))
         for pair in dataset
     ]
-
-
-RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 255, 0)
 
 
 def test_halves_of_files(tmp_path):
@@ -139,3 +139,145 @@ def test_folders_that_mean_something_else_are_refused(tmp_path, files, words):
     with pytest.raises(ValueError) as caught:
         data.load("pairs", data_dir=tmp_path)
     assert words in str(caught.value)
+
+
+# ---------------------------------------------------------------------------
+# Files as people have them, each way that they may be given.
+
+KINDS = ("halves", "folders", "domain_a")
+
+
+def place(kind, root, name):
+    """Where a picture goes, in the second domain of pairs in folders."""
+    if kind == "folders":
+        save(root / "A" / f"{os.path.splitext(name)[0]}.bmp", RED)
+        return root / "B" / name
+    if kind == "domain_a":
+        save(root / "B" / "other.bmp", RED)
+        return root / "A" / name
+    return root / name
+
+
+def read(kind, root, **options):
+    """The pictures that were placed, whole, in order."""
+    name = "domain_a" if kind == "domain_a" else "pairs"
+    found = data.load(name, data_dir=root, **options).as_numpy_iterator()
+    if kind == "halves":
+        return [np.concatenate([row["a"], row["b"]], axis=1) for row in found]
+    return [row["b" if kind == "folders" else "image"] for row in found]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("mode", "suffix"), picture_files.FORMATS)
+def test_every_mode_and_format_is_read(tmp_path, kind, mode, suffix):
+    path = place(kind, tmp_path, f"1.{suffix}")
+    expected = picture_files.save_gradient(path, mode)
+    for channels in (3, 1):
+        (image,) = read(kind, tmp_path, channels=channels)
+        assert image.shape[-1] == channels
+        picture_files.assert_close(image, expected, path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("orientation", picture_files.ORIENTATIONS)
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_pictures_are_turned_before_all_else(
+    tmp_path, kind, orientation, suffix
+):
+    picture, expected = picture_files.gradient("RGB")
+    picture, expected = picture.crop((0, 0, 8, 5)), expected[:5]
+    path = place(kind, tmp_path, f"1.{suffix}")
+    path.parent.mkdir(exist_ok=True)
+    picture_files.save_turned(path, picture, orientation)
+    (image,) = read(kind, tmp_path)
+    picture_files.assert_close(image, expected, path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", picture_files.UNREADABLE)
+def test_unreadable_pictures_are_named(tmp_path, kind, name):
+    path = place(kind, tmp_path, name)
+    picture_files.save_unreadable(path)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=f"/{name}'.*Rem"):
+        read(kind, tmp_path)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_pixel_is_enough(tmp_path, kind):
+    path = place(kind, tmp_path, "1.png")
+    save(path, GREEN, size=(1 + (kind == "halves"), 1))
+    for image_size in (None, 4):
+        (image,) = read(kind, tmp_path, image_size=image_size)
+        assert image.shape[0] == (image_size or 1)
+        np.testing.assert_array_equal(
+            image, np.broadcast_to(GREEN, image.shape)
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_of_a_camera_are_read(tmp_path, kind):
+    picture = Image.new("RGB", (5472, 3648), RED)
+    picture.paste(BLUE, (2736, 0, 5472, 3648))
+    path = place(kind, tmp_path, "DSC_0001.JPG")
+    path.parent.mkdir(exist_ok=True)
+    picture.save(path)
+    (image,) = read(kind, tmp_path, image_size=64)
+    middle = image.shape[1] // 2
+    assert image.shape == (64, 128 if kind == "halves" else 64, 3)
+    for half, color in (
+        (image[:, : middle - 1], RED),
+        (image[:, middle + 1 :], BLUE),
+    ):
+        assert np.abs(half - np.array(color)).max() <= 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_names_and_endings_may_be_any(tmp_path, kind):
+    names = (
+        *("two words.jpg", "1.2.3.PNG", "größe.jpeg", "фото 1.bmp"),
+        *("写真.png", "😀.webp", "שלום.tif"),
+    )
+    names = sorted(names)
+    for value, name in enumerate(names):
+        save(place(kind, tmp_path, name), 30 * value, size=(16, 8))
+    images = read(kind, tmp_path)
+    assert [int(image.mean().round()) for image in images] == [
+        30 * value for value in range(len(names))
+    ]
+
+
+def test_names_that_are_not_unicode(tmp_path):
+    for domain, color in (("A", RED), ("B", BLUE)):
+        save(tmp_path / domain / "1.png", color)
+        folder = os.fsencode(tmp_path / domain)
+        os.rename(folder + b"/1.png", folder + b"/caf\xe9.png")
+    assert colors(data.load("pairs", data_dir=tmp_path)) == [(RED, BLUE)]
+
+
+def test_a_name_may_be_written_with_accents_apart(tmp_path):
+    save(tmp_path / "A" / unicodedata.normalize("NFC", "größe.png"), RED)
+    save(tmp_path / "B" / unicodedata.normalize("NFD", "größe.png"), BLUE)
+    assert colors(data.load("pairs", data_dir=tmp_path)) == [(RED, BLUE)]
+
+
+def test_pictures_of_a_pair_may_differ_in_size(tmp_path):
+    for value, sizes in enumerate((((6, 4), (9, 7)), ((8, 8), (3, 5)))):
+        for domain, size in zip("AB", sizes, strict=True):
+            save(tmp_path / domain / f"{value}.png", 50 * value, size)
+    pairs = data.load("pairs", data_dir=tmp_path)
+    first = next(iter(pairs))
+    assert first["a"].shape == (4, 6, 3) and first["b"].shape == (7, 9, 3)
+    options = {"features": ("a", "b"), "shuffle": False}
+    with pytest.raises(ValueError, match="'a' must.*Pass `image_size`"):
+        data.pipeline(pairs, 2, **options)
+    sized = data.load("pairs", data_dir=tmp_path, image_size=(4, 5))
+    for made in (
+        data.pipeline(pairs, 2, image_size=(4, 5), **options),
+        data.pipeline(sized, 2, **options),
+    ):
+        for batch in next(iter(made.dataset)):
+            assert batch.shape == (2, 4, 5, 3)
+            expected = np.array([0.0, 50 / 255])[:, None, None, None]
+            np.testing.assert_allclose(
+                batch, np.broadcast_to(expected, batch.shape), rtol=1e-6
+            )

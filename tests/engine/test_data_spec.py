@@ -14,7 +14,7 @@ from keras_gen.engine import (
     Labels,
     Spec,
     Vector,
-    specs,
+    arrays,
 )
 from keras_gen.engine.data_spec import check_batch, draw_batch, prepare_batch
 from tests.engine.toys import array
@@ -81,13 +81,13 @@ def test_ranges_are_checked_and_zero_to_one_is_warned_of():
 
 def test_every_example_is_looked_at(monkeypatch):
     """In blocks of rows, of which the last is smaller."""
-    monkeypatch.setattr(specs, "BLOCK", 60)
+    monkeypatch.setattr(arrays, "BLOCK", 60)
     for value, words in ((5.0, "values from -0.5 to 5"), (np.nan, "finite")):
         x = np.full((1001, 4, 3, 1), -0.5)
         x[1000, 3, 2] = value
         assert words in message(IMAGES, x)
     check(IMAGES, np.full((1001, 4, 3, 1), -0.5))
-    assert specs.extremes(np.arange(7.0)) == (0.0, 6.0)
+    assert arrays.extremes(np.arange(7.0)) == (0.0, 6.0)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

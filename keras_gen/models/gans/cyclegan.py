@@ -19,17 +19,14 @@ in the official PyTorch code, the generators are updated together, and then
 the discriminators.
 """
 
-from functools import partial
-
 import keras
 from keras import ops
 
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_not_negative
-from keras_gen.engine import Batch, Examples
 from keras_gen.layers import ImagePool, InstanceNormalization
 from keras_gen.losses.adversarial import least_squares
-from keras_gen.models.translation import TranslationModel
+from keras_gen.models.unpaired import UnpairedTranslationModel
 from keras_gen.networks.translation import (
     patch_discriminator,
     resnet_generator,
@@ -37,7 +34,7 @@ from keras_gen.networks.translation import (
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
-class CycleGAN(TranslationModel):
+class CycleGAN(UnpairedTranslationModel):
     """CycleGAN, the translation between two domains without pairs.
 
     `fit` takes images of the two domains that do not belong together. Of
@@ -81,11 +78,6 @@ class CycleGAN(TranslationModel):
     A bare `compile()` uses the Adam of the paper, without its decay.
     """
 
-    players = {
-        "generator": ["generator_ab", "generator_ba"],
-        "discriminator": ["discriminator_a", "discriminator_b"],
-    }
-    directions = {"ab": "generator_ab", "ba": "generator_ba"}
     logged = ("adversarial_loss", "cycle_loss", "identity_loss")
     value_range = (-1.0, 1.0)
     presets = {
@@ -135,6 +127,7 @@ class CycleGAN(TranslationModel):
             cycle_weight=min(weights),
             identity_weight=identity_weight,
             discriminator_layers=discriminator_layers,
+            pool_size=pool_size,
         )
         self.cycle_weights = {"a": weights[0], "b": weights[-1]}
         self.identity_weight = identity_weight
@@ -144,71 +137,39 @@ class CycleGAN(TranslationModel):
                 f"Received: identity_weight={identity_weight}, image_shape="
                 f"{a}, image_shape_b={b}."
             )
-        shapes = {"a": a, "b": b}
-        generators = {"ab": generator_ab, "ba": generator_ba}
-        for direction, given in generators.items():
-            source, target = (shapes[domain] for domain in direction)
-            name = f"generator_{direction}"
-            network = self.network_of(
-                name,
-                given,
-                partial(
-                    resnet_generator,
-                    source,
-                    target[-1],
-                    base_filters,
-                    num_blocks,
-                    name=name,
-                ),
-                inputs=[source],
-                outputs=[target],
+
+        def new_generator(source, target, name):
+            widths = (target[-1], base_filters, num_blocks)
+            return resnet_generator(source, *widths, name=name)
+
+        def new_discriminator(shape, name):
+            return patch_discriminator(
+                [shape],
+                discriminator_filters,
+                discriminator_layers,
+                InstanceNormalization,
+                all_biases=True,
+                name=name,
             )
-            setattr(self, name, network)
-        discriminators = {"a": discriminator_a, "b": discriminator_b}
-        for domain, given in discriminators.items():
-            name = f"discriminator_{domain}"
-            network = self.network_of(
-                name,
-                given,
-                partial(
-                    patch_discriminator,
-                    [shapes[domain]],
-                    discriminator_filters,
-                    discriminator_layers,
-                    InstanceNormalization,
-                    all_biases=True,
-                    name=name,
-                ),
-                inputs=[shapes[domain]],
-                outputs=[(None, None, 1)],
-                logits=1,
-            )
-            setattr(self, name, network)
+
+        given = {
+            "generator_ab": generator_ab,
+            "generator_ba": generator_ba,
+            "discriminator_a": discriminator_a,
+            "discriminator_b": discriminator_b,
+        }
+        self.add_networks(
+            {"a": a, "b": b},
+            given,
+            new_generator,
+            new_discriminator,
+            outputs=[(None, None, 1)],
+        )
+        for domain, shape in self.shapes.items():
             pool_seed = self.seed_generator(f"pool_{domain}")
             with self.building_scope():
-                pool = ImagePool(pool_size, shapes[domain], seed=pool_seed)
+                pool = ImagePool(pool_size, shape, seed=pool_seed)
             setattr(self, f"pool_{domain}", pool)
-
-    def data_spec(self):
-        return Batch(
-            x=Examples(self.image_shape, "image_shape", self.value_range),
-            y=Examples(self.image_shape_b, "image_shape_b", self.value_range),
-        )
-
-    def default_optimizer(self):
-        return keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8)
-
-    def _score(self, domain, x, training=False):
-        """The map of scores of images of a domain."""
-        network = getattr(self, f"discriminator_{domain}")
-        return at_least_float32(network(x, training=training))
-
-    def translated(self, batch, training):
-        """The generated images by their domains."""
-        return {
-            "b": self.translate_step(batch.x, "ab", training=training),
-            "a": self.translate_step(batch.y, "ba", training=training),
-        }
 
     def loss_of_generators(self, batch, training):
         """`L_G`, and the generated images by their domains."""
@@ -216,7 +177,9 @@ class CycleGAN(TranslationModel):
         fake = self.translated(batch, training)
         adversarial = sum(
             2.0
-            * least_squares(self._score(domain, fake[domain], training), 1.0)
+            * least_squares(
+                self.discriminate_step(domain, fake[domain], training), 1.0
+            )
             for domain in "ab"
         )
         cycle = identity = 0.0
@@ -240,19 +203,15 @@ class CycleGAN(TranslationModel):
 
     def loss_of_discriminators(self, batch, fake, training):
         """`L_D`, of images that were generated."""
+
+        def scores(domain, images):
+            return self.discriminate_step(domain, images, training)
+
         return sum(
-            least_squares(self._score(domain, real, training), 1.0)
-            + least_squares(self._score(domain, fake[domain], training), 0.0)
+            least_squares(scores(domain, real), 1.0)
+            + least_squares(scores(domain, fake[domain]), 0.0)
             for domain, real in zip("ab", batch, strict=True)
         )
-
-    def generator_loss(self, batch, training):
-        return self.loss_of_generators(batch, training)[0]
-
-    def discriminator_loss(self, batch, training):
-        fake = self.translated(batch, training)
-        fake = keras.tree.map_structure(ops.stop_gradient, fake)
-        return self.loss_of_discriminators(batch, fake, training)
 
     def training_step(self, batch):
         _, fake = self.minimize(

@@ -15,7 +15,6 @@ are updated from the same generated images, as in the official code: `G`
 against the discriminator before its update.
 """
 
-import math
 from functools import partial
 
 import keras
@@ -28,12 +27,12 @@ from keras_gen.checks import (
     check_option,
     check_positive,
 )
-from keras_gen.engine import Batch, Examples
 from keras_gen.layers import InstanceNormalization
 from keras_gen.losses.adversarial import OBJECTIVES, least_squares_objective
-from keras_gen.models.translation import TranslationModel
+from keras_gen.models.paired import PairedTranslationModel
 from keras_gen.networks.translation import (
     batch_norm,
+    common_halvings,
     encoder_decoder,
     noise_shapes,
     patch_discriminator,
@@ -53,7 +52,7 @@ NORMALIZATIONS = {
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
-class Pix2Pix(TranslationModel):
+class Pix2Pix(PairedTranslationModel):
     """pix2pix, the translation of images in pairs.
 
     `fit(a, b)` takes images and what they are to become. The defaults are the
@@ -108,10 +107,7 @@ class Pix2Pix(TranslationModel):
     code has it in what it logs alone.
     """
 
-    players = {"generator": ["generator"], "discriminator": ["discriminator"]}
-    directions = {"ab": "generator"}
     logged = ("adversarial_loss", "l1_loss")
-    value_range = (-1.0, 1.0)
     presets = {
         "paper": {},
         "small": {
@@ -157,18 +153,16 @@ class Pix2Pix(TranslationModel):
         )
         check_decay(dropout=dropout)
         if depth is None:
-            common = math.gcd(*image_shape[:2])
-            depth = (common & -common).bit_length() - 1
+            depth = common_halvings(image_shape)
         check_positive(depth=depth)
-        self.image_shape = a = tuple(image_shape)
-        self.output_channels = output_channels or a[-1]
+        self.shape_a = a = tuple(image_shape)
+        self.shape_b = b = (*a[:2], output_channels or a[-1])
         self.dropout = dropout
         self.conditional = conditional
         self.game = GAMES[objective]
         self.l1_weight = l1_weight
         self.adversarial_weight = adversarial_weight
         of_generator, of_discriminator = NORMALIZATIONS[normalization]
-        b = (*a[:2], self.output_channels)
         if generator is None:
             masks = noise_shapes(a, base_filters, depth)
         else:
@@ -181,7 +175,7 @@ class Pix2Pix(TranslationModel):
             partial(
                 encoder_decoder,
                 a,
-                self.output_channels,
+                b[-1],
                 base_filters,
                 depth,
                 skips,
@@ -204,16 +198,6 @@ class Pix2Pix(TranslationModel):
             outputs=[(None, None, 1)],
             logits=1,
         )
-
-    def data_spec(self):
-        a, channels = self.image_shape, self.output_channels
-        return Batch(
-            x=Examples(a, "image_shape", self.value_range),
-            y=Examples((*a[:2], channels), "output_channels", self.value_range),
-        )
-
-    def default_optimizer(self):
-        return keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8)
 
     def noise_shapes(self, direction):
         return list(self.masks) if self.dropout else []
@@ -238,7 +222,7 @@ class Pix2Pix(TranslationModel):
         inputs = [a, b] if self.conditional else b
         return at_least_float32(self.discriminator(inputs, training=training))
 
-    def translated(self, batch, training):
+    def generated(self, batch, training):
         noise = self.draw_noise(batch.x, "ab") if training else None
         return self.translate_step(
             batch.x, "ab", training=training, noise=noise
@@ -246,7 +230,7 @@ class Pix2Pix(TranslationModel):
 
     def loss_of_generator(self, batch, training):
         """`L_G`, and the generated images."""
-        fake = self.translated(batch, training)
+        fake = self.generated(batch, training)
         logits = self.discriminate_step(batch.x, fake, training)
         adversarial = self.game.generator(logits)
         l1 = ops.mean(ops.abs(at_least_float32(batch.y) - fake))
@@ -259,19 +243,3 @@ class Pix2Pix(TranslationModel):
         real = self.discriminate_step(batch.x, batch.y, training)
         fake = self.discriminate_step(batch.x, fake, training)
         return 0.5 * self.game.discriminator(real, fake)
-
-    def generator_loss(self, batch, training):
-        return self.loss_of_generator(batch, training)[0]
-
-    def discriminator_loss(self, batch, training):
-        fake = ops.stop_gradient(self.translated(batch, training))
-        return self.loss_of_discriminator(batch, fake, training)
-
-    def training_step(self, batch):
-        _, fake = self.minimize(
-            "generator", lambda: self.loss_of_generator(batch, training=True)
-        )
-        self.minimize(
-            "discriminator",
-            lambda: self.loss_of_discriminator(batch, fake, training=True),
-        )

@@ -27,6 +27,7 @@ from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import (
     as_units,
     check_count,
+    check_fraction,
     check_option,
     check_positive,
 )
@@ -123,11 +124,7 @@ class CVAE(BoundModel, PriorSampling, Decoding, ExampleModel):
         super().__init__(**kwargs)
         check_option("likelihood", likelihood, ("bernoulli", "gaussian"))
         check_positive(latent_dim=latent_dim, scale=scale)
-        if not 0.0 <= hybrid_weight <= 1.0:
-            raise ValueError(
-                "`hybrid_weight` must be from 0 to 1. Received: "
-                f"hybrid_weight={hybrid_weight}."
-            )
+        check_fraction(hybrid_weight=hybrid_weight)
         self.output_shape = output = tuple(output_shape)
         self.latent_dim = latent_dim
         self.hybrid_weight = hybrid_weight

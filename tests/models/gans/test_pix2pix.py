@@ -75,7 +75,7 @@ def test_losses_of_constant_logits(logit):
     expected = 0.5 * (softplus - logit + softplus)
     loss = array(model.discriminator_loss(batch, training=True))
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
-    fake = array(model.translated(batch, training=True))
+    fake = array(model.generated(batch, training=True))
     l1 = np.abs(array(batch.y) - fake).mean()
     loss = array(model.generator_loss(batch, training=True))
     np.testing.assert_allclose(loss, softplus - logit + 100.0 * l1, rtol=1e-5)

@@ -28,6 +28,7 @@ from keras_gen.backend import replica, replica_mean
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import (
     as_units,
+    check_fraction,
     check_not_negative,
     check_option,
     check_positive,
@@ -144,7 +145,6 @@ class TripleGAN(AveragedClassifier, AdversarialModel):
         check_option("label_mode", label_mode, ("argmax", "integrate"))
         check_positive(num_classes=num_classes, filters=filters)
         check_not_negative(
-            alpha=alpha,
             adversarial_weight=adversarial_weight,
             entropy_weight=entropy_weight,
             balance_weight=balance_weight,
@@ -152,10 +152,7 @@ class TripleGAN(AveragedClassifier, AdversarialModel):
         check_scheduled(
             "pseudo_label_weight", pseudo_label_weight, check_not_negative
         )
-        if alpha > 1.0:
-            raise ValueError(
-                f"`alpha` must be from 0 to 1. Received: alpha={alpha}."
-            )
+        check_fraction(alpha=alpha)
         self.image_shape = shape = tuple(image_shape)
         self.num_classes = num_classes
         self.condition = Labels(num_classes)

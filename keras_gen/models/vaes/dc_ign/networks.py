@@ -7,7 +7,11 @@ import keras
 from keras import layers
 
 from keras_gen.checks import check_at_least
-from keras_gen.networks.conv import conv_decoder, conv_encoder
+from keras_gen.networks.conv import (
+    conv_decoder,
+    conv_encoder,
+    fan_in_uniform,
+)
 
 PAPER = (150, 150)  # The height and the width of the paper's images.
 
@@ -60,8 +64,8 @@ def _stages(image_shape, filters):
 
 
 def _convolution(filters, kernel_size):
-    # U(-a, a), a = 1 / sqrt(fan_in), as the authors' framework starts.
-    uniform = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+    # As the authors' framework starts.
+    uniform = fan_in_uniform()
     return layers.Conv2D(filters, kernel_size, kernel_initializer=uniform)
 
 

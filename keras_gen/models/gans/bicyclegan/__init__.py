@@ -1,0 +1,5 @@
+"""BicycleGAN."""
+
+from keras_gen.models.gans.bicyclegan.bicyclegan import BicycleGAN
+
+__all__ = ["BicycleGAN"]

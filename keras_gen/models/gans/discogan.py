@@ -1,0 +1,309 @@
+"""Discovery of relations between two domains without pairs.
+
+T. Kim, M. Cha, H. Kim, J. K. Lee and J. Kim, "Learning to Discover
+Cross-Domain Relations with Generative Adversarial Networks", ICML 2017,
+https://arxiv.org/abs/1703.05192
+
+`G_AB` carries examples `a` to the domain of `b`, and `G_BA` carries `b` to
+that of `a`. The discriminators have the logits `D_A` and `D_B`, and `f_l` are
+the outputs of their hidden layers. As in the official code, with the
+reconstruction rate `r`,
+
+    L_G  = (1 - r) (0.1 L_GAN + 0.9 L_FM) + r L_CONST,
+    L_GAN   = E[softplus(-D_B(G_AB(a)))] + E[softplus(-D_A(G_BA(b)))],
+    L_FM    = sum_l ||E[f_l(b)] - E[f_l(G_AB(a))]||^2 / size of f_l
+            + the same of D_A, a and G_BA(b),
+    L_CONST = E[(G_BA(G_AB(a)) - a)^2] + E[(G_AB(G_BA(b)) - b)^2],
+    L_D  = 1/2 (E[softplus(-D_B(b))] + E[softplus(D_B(G_AB(a)))]
+              + E[softplus(-D_A(a))] + E[softplus(D_A(G_BA(b)))]).
+
+`L_CONST` is a mean over the components of an example too. The discriminators
+are updated once for two updates of the generators, each with fresh examples.
+"""
+
+import keras
+from keras import layers, ops
+
+from keras_gen.backend.precision import at_least_float32
+from keras_gen.checks import (
+    check_at_least,
+    check_fraction,
+    check_not_negative,
+    check_option,
+    check_positive,
+)
+from keras_gen.layers import BatchNormalization
+from keras_gen.losses.adversarial import (
+    feature_matching,
+    logistic_discriminator,
+    non_saturating_generator,
+)
+from keras_gen.models.unpaired import UnpairedTranslationModel
+from keras_gen.networks.conv import strided_conv, transposed_conv
+from keras_gen.networks.dcgan import halvings
+from keras_gen.schedules import Schedule, check_scheduled
+
+# For each, the networks of its generators and of its discriminators.
+MODES = {
+    "discogan": (("ab", "ba"), ("a", "b")),
+    "recongan": (("ab", "ba"), ("b",)),
+    "gan": (("ab",), ("b",)),
+}
+
+
+def conv_generator(source, target, filters, bottleneck_units, name):
+    """Convolutions that halve the sides, and transposed ones that double them.
+
+    To images in [0, 1].
+    """
+    sides, halved = halvings(source)
+    x = images = keras.Input(source)
+    for level in range(halved):
+        x = strided_conv(filters * 2**level, 4, use_bias=False)(x)
+        x = layers.LeakyReLU(0.2)(BatchNormalization()(x) if level else x)
+    if bottleneck_units:
+        x = layers.Conv2D(bottleneck_units, sides, use_bias=False)(x)
+        x = layers.LeakyReLU(0.2)(BatchNormalization()(x))
+        widest = filters * 2 ** (halved - 1)
+        x = layers.Conv2DTranspose(widest, sides, use_bias=False)(x)
+        x = layers.ReLU()(BatchNormalization()(x))
+    for level in reversed(range(halved - 1)):
+        x = transposed_conv(filters * 2**level, 4, use_bias=False)(x)
+        x = layers.ReLU()(BatchNormalization()(x))
+    x = transposed_conv(target[-1], 4, use_bias=False)(x)
+    translated = layers.Activation("sigmoid", dtype="float32")(x)
+    return keras.Model(images, translated, name=name)
+
+
+def conv_discriminator(shape, filters, name):
+    """To a logit and the outputs of all hidden layers but the first."""
+    x, features = (images := keras.Input(shape)), []
+    for level in range(halvings(shape)[1]):
+        x = strided_conv(filters * 2**level, 4, use_bias=False)(x)
+        x = layers.LeakyReLU(0.2)(BatchNormalization()(x) if level else x)
+        features.append(x)
+    logit = layers.Dense(1, use_bias=False)(layers.Flatten()(x))
+    return keras.Model(images, [logit, *features[1:]], name=name)
+
+
+def mlp_generator(source, target, units, name):
+    """Three hidden layers, between vectors."""
+    x = points = keras.Input(source)
+    for _ in range(3):
+        x = layers.Dense(units, activation="relu")(x)
+    return keras.Model(points, layers.Dense(target[-1])(x), name=name)
+
+
+def mlp_discriminator(shape, units, name):
+    """Five layers, to a logit and the outputs of the hidden ones but one."""
+    x, features = (points := keras.Input(shape)), []
+    for _ in range(4):
+        x = layers.Dense(units, activation="relu")(x)
+        features.append(x)
+    return keras.Model(points, [layers.Dense(1)(x), *features[1:]], name=name)
+
+
+@keras.saving.register_keras_serializable(package="keras_gen")
+class DiscoGAN(UnpairedTranslationModel):
+    """DiscoGAN, which discovers relations between two domains without pairs.
+
+    `fit` takes examples of the two domains that do not belong together. Of
+    arrays of as many examples, `fit(a, b)`; of others, `keras_gen.data.zipped`
+    makes batches. A batch is divided over the updates of a step: one of the
+    discriminators and `generator_steps` of the generators.
+
+    Args:
+        input_shape: Tuple. The shape of an example `a`: of an image
+            `(height, width, channels)` with values in [0, 1], or, for
+            `architecture="mlp"`, of a vector `(size,)`.
+        input_shape_b: Tuple or `None`. That of `b`, if it is another. Of
+            images, only the channels may differ without generators of one's
+            own.
+        architecture: String. `"dcgan"` for images, or `"mlp"`, that of the
+            paper's toy experiment, whose widths it does not say.
+        width: Integer or `None`. The filters of the first convolution, by
+            default 64, or the units of all layers of the MLPs, by default 128.
+        bottleneck_units: Integer or `None`. The units of a bottleneck of 1x1
+            between the convolutions of a generator; 100 in the official code,
+            where it is added.
+        mode: String. `"discogan"`; `"recongan"`, whose discriminator is of
+            `b` alone and whose reconstruction is of `a` alone; or `"gan"`, the
+            translation from `a` to `b` alone, without reconstruction. Both
+            are the paper's baselines.
+        adversarial_weight: Float. The weight of `L_GAN`.
+        feature_weight: Float. The weight of `L_FM`.
+        reconstruction_rate: Float in [0, 1] or `Schedule`, `r`. Defaults to
+            0.01 for the first 3,333 steps, which are the 10,000 iterations of
+            the official code, and 0.5 from there on.
+        generator_steps: Integer. The updates of the generators in a step.
+        weight_decay: Float. The derivative of half this times the squares of
+            all weights is added to their gradients.
+        generator_ab: `keras.Model` from examples `a` to examples `b`.
+        generator_ba: `keras.Model` from examples `b` to examples `a`.
+        discriminator_a: `keras.Model` from examples `a` to logits of shape
+            `(batch, 1)`, or to a list of these and of features.
+        discriminator_b: The same of examples `b`.
+
+    Example:
+
+    ```python
+    model = keras_gen.DiscoGAN((64, 64, 3), width=16)
+    model.compile()
+    train = keras_gen.data.zipped(bags, shoes, 3 * 64)
+    model.fit(train.dataset, steps_per_epoch=train.steps_per_epoch, epochs=10)
+    shoes = model.translate(x, direction="ab")
+    ```
+
+    A bare `compile()` uses the Adam of the paper.
+    """
+
+    logged = (
+        "adversarial_loss",
+        "feature_matching_loss",
+        "reconstruction_loss",
+    )
+    shape_argument = "input_shape"
+    presets = {
+        "paper": {},
+        "small": {
+            "width": 16,
+            "reconstruction_rate": Schedule(
+                0.01, 0.5, over=1, unit="steps", after=1000
+            ),
+        },
+        "smoke": {"width": 4},
+    }
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...] = (64, 64, 3),
+        input_shape_b: tuple[int, ...] | None = None,
+        architecture: str = "dcgan",
+        width: int | None = None,
+        bottleneck_units: int | None = None,
+        mode: str = "discogan",
+        adversarial_weight: float = 0.1,
+        feature_weight: float = 0.9,
+        reconstruction_rate: float | Schedule | None = None,
+        generator_steps: int = 2,
+        weight_decay: float = 1e-5,
+        generator_ab: keras.Model | None = None,
+        generator_ba: keras.Model | None = None,
+        discriminator_a: keras.Model | None = None,
+        discriminator_b: keras.Model | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        check_option("mode", mode, MODES)
+        check_option("architecture", architecture, ("dcgan", "mlp"))
+        check_at_least(1, generator_steps=generator_steps)
+        if reconstruction_rate is None:
+            reconstruction_rate = Schedule(
+                0.01, 0.5, over=1, unit="steps", after=3332
+            )
+        check_scheduled(
+            "reconstruction_rate", reconstruction_rate, check_fraction
+        )
+        check_not_negative(
+            adversarial_weight=adversarial_weight,
+            feature_weight=feature_weight,
+            weight_decay=weight_decay,
+        )
+        convolutional = architecture == "dcgan"
+        width = width or (64 if convolutional else 128)
+        check_positive(width=width)
+        self.reconstructs = mode != "gan"
+        self.adversarial_weight = adversarial_weight
+        self.feature_weight = feature_weight
+        self.reconstruction_rate = reconstruction_rate
+        self.batch_parts = 1 + generator_steps
+        self.value_range = (0.0, 1.0) if convolutional else None
+        generators, self.judged = MODES[mode]
+        self.players = {
+            "generator": [f"generator_{name}" for name in generators],
+            "discriminator": [f"discriminator_{name}" for name in self.judged],
+        }
+        self.directions = {name: f"generator_{name}" for name in generators}
+
+        def new_generator(source, target, name):
+            if convolutional:
+                return conv_generator(
+                    source, target, width, bottleneck_units, name
+                )
+            return mlp_generator(source, target, width, name)
+
+        def new_discriminator(shape, name):
+            build = conv_discriminator if convolutional else mlp_discriminator
+            return build(shape, width, name)
+
+        shape = tuple(input_shape)
+        self.add_networks(
+            {"a": shape, "b": tuple(input_shape_b or shape)},
+            {
+                "generator_ab": generator_ab,
+                "generator_ba": generator_ba,
+                "discriminator_a": discriminator_a,
+                "discriminator_b": discriminator_b,
+            },
+            new_generator,
+            new_discriminator,
+            outputs=[(1,), ...],
+        )
+        for player in self.players:
+            for variable in self.player_variables(player):
+                variable.regularizer = keras.regularizers.L2(weight_decay / 2)
+
+    def loss_of_generators(self, batch, training):
+        """`L_G`, and the generated examples by their domains."""
+        real = dict(zip("ab", batch, strict=True))
+        fake = self.translated(batch, training)
+        adversarial = features = reconstruction = 0.0
+        for domain in self.judged:
+            logit, found = self.discriminated(domain, fake[domain], training)
+            _, wanted = self.discriminated(domain, real[domain], training)
+            adversarial += non_saturating_generator(logit)
+            features += sum(map(feature_matching, wanted, found))
+            if self.reconstructs:
+                back = "ba" if domain == "b" else "ab"
+                again = self.translate_step(
+                    fake[domain], back, training=training
+                )
+                difference = again - at_least_float32(real[back[1]])
+                reconstruction += ops.mean(ops.square(difference))
+        reconstruction = ops.cast(reconstruction, adversarial.dtype)
+        rate = 0.0
+        if self.reconstructs:
+            rate = self.scheduled(self.reconstruction_rate)
+        self.log(
+            adversarial_loss=adversarial,
+            feature_matching_loss=features,
+            reconstruction_loss=reconstruction,
+        )
+        game = (
+            self.adversarial_weight * adversarial
+            + self.feature_weight * features
+        )
+        return (1.0 - rate) * game + rate * reconstruction, fake
+
+    def discriminated(self, domain, x, training):
+        """The logits of a domain's discriminator, and a list of features."""
+        outputs = self.discriminate_step(domain, x, training)
+        logit, *features = outputs if isinstance(outputs, list) else [outputs]
+        return logit, features
+
+    def loss_of_discriminators(self, batch, fake, training):
+        """`L_D`, of examples that were generated."""
+        real = dict(zip("ab", batch, strict=True))
+        return 0.5 * sum(
+            logistic_discriminator(
+                self.discriminated(domain, real[domain], training)[0],
+                self.discriminated(domain, fake[domain], training)[0],
+            )
+            for domain in self.judged
+        )
+
+    def training_step(self, batch):
+        first, *others = self.split(batch, self.batch_parts)
+        self.minimize("discriminator", first)
+        for part in others:
+            self.minimize("generator", part)

@@ -1,0 +1,5 @@
+"""The triple generative adversarial network."""
+
+from keras_gen.models.gans.stargan.stargan import StarGAN
+
+__all__ = ["StarGAN"]

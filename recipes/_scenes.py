@@ -1,0 +1,90 @@
+"""What the recipes measure of translated scenes."""
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_gen import data
+from keras_gen.data import SCENE_ATTRIBUTES
+
+NAMES = tuple(SCENE_ATTRIBUTES)
+SIZES = tuple(len(values) for values in SCENE_ATTRIBUTES.values())
+
+
+IMAGES = ("image", "degraded", "layout", "edges", "mask")
+
+
+def scenes(split, image_size, features, limit=None, value_range=(0, 1)):
+    """Some features of the first scenes of a split, as arrays."""
+    # As the images of training are; of no images, the smallest are rendered.
+    options, size = {"image_size": image_size, "value_range": value_range}, None
+    if not any(name in IMAGES for name in features):
+        options, size = {}, 8
+    dataset = data.load("scenes", split, image_size=size)
+    if limit:
+        dataset = dataset.take(limit)
+    batches = data.pipeline(
+        dataset,
+        500,
+        features=features,
+        shuffle=False,
+        drop_remainder=False,
+        repeat=False,
+        **options,
+    )
+    found = list(batches.dataset.as_numpy_iterator())
+    if len(features) == 1:
+        return (np.concatenate(found),)
+    if isinstance(found[0], dict):
+        found = [[batch[name] for name in features] for batch in found]
+    return tuple(np.concatenate(part) for part in zip(*found, strict=True))
+
+
+class AttributeClassifier:
+    """Says which attributes an image of a scene has.
+
+    It is trained on all training scenes when it is made.
+
+    Args:
+        image_size: Integer. The side of the images.
+        epochs: Integer.
+        limit: Integer. How many training scenes, or `None` for all.
+    """
+
+    def __init__(self, image_size, epochs=4, limit=None):
+        images, attributes = scenes(
+            "train", image_size, ("image", "attributes"), limit
+        )
+        x = inputs = keras.Input(images.shape[1:])
+        for filters in (32, 64, 128):
+            x = layers.Conv2D(filters, 3, padding="same")(x)
+            x = layers.ReLU()(layers.BatchNormalization()(x))
+            x = layers.MaxPooling2D(2)(x)
+        x = layers.Dense(128, activation="relu")(layers.Flatten()(x))
+        outputs = {
+            name: layers.Dense(size, name=name)(x)
+            for name, size in zip(NAMES, SIZES, strict=True)
+        }
+        self.network = keras.Model(inputs, outputs)
+        self.network.compile(
+            keras.optimizers.Adam(1e-3),
+            {
+                name: keras.losses.SparseCategoricalCrossentropy(True)
+                for name in NAMES
+            },
+        )
+        print("Training a classifier of attributes, which judges translations.")
+        labels = dict(zip(NAMES, attributes.T, strict=True))
+        self.network.fit(images, labels, 128, epochs, verbose=2)
+
+    def __call__(self, images, value_range=(0, 1)):
+        """Their attributes, an integer array of shape `(n, 4)`."""
+        low, high = value_range
+        images = (images - low) / (high - low)
+        logits = self.network.predict(images, batch_size=500, verbose=0)
+        return np.stack([logits[name].argmax(-1) for name in NAMES], axis=1)
+
+    def agreement(self, images, attributes, value_range=(0, 1)):
+        """For each attribute, the fraction of images that have it."""
+        found = self(images, value_range) == attributes
+        return dict(zip(NAMES, found.mean(axis=0).tolist(), strict=True))

@@ -1,0 +1,94 @@
+"""Trains BicycleGAN on pairs of images.
+
+    KERAS_BACKEND=jax python recipes/bicyclegan.py
+    KERAS_BACKEND=jax python recipes/bicyclegan.py --dataset folder \\
+        --data-dir DIR
+
+It paints scenes from their edges, which do not say the color, the texture or
+the ground; or it learns from your own pairs: the left and right halves of
+pictures, or files of one name in the folders A and B. `--reverse` swaps the
+two. A batch is divided in two. In the pictures of samples are, side by side,
+what is translated, its image, the translation by the latents of that image, and
+four by drawn latents. The metrics are of held-out pairs: those of `pix2pix` for
+the translation by the latents of the image; how far the encoder is from the
+latents of a translation, in absolute value; and, for scenes, the standard
+deviation of the color of the shape over drawn latents, relative to that of the
+test images.
+"""
+
+import keras
+import numpy as np
+
+import _paired
+import _recipe as recipe
+import keras_gen
+from keras_gen import callbacks, optimizers
+
+PRESETS = {
+    "smoke": recipe.Preset(
+        epochs=2,
+        steps_per_epoch=10,
+        batch_size=4,
+        dataset="scenes",
+        image_size=16,
+    ),
+    "small": recipe.Preset(
+        epochs=10,
+        steps_per_epoch=300,
+        batch_size=32,
+        dataset="scenes",
+        image_size=32,
+    ),
+    "paper": recipe.Preset(
+        epochs=200, batch_size=2, dataset="folder", image_size=256
+    ),
+}
+
+
+def latent_error(model, a):
+    """Mean distance of drawn latents from those that the encoder finds."""
+    z = np.random.default_rng(0).standard_normal((len(a), model.latent_dim))
+    found = model.encode_target(model.translate_codes(a, z))
+    return float(np.abs(found - z).mean())
+
+
+def main(options):
+    run, features = _paired.start("bicyclegan", options, PRESETS, "edges")
+    model = run.resumed()
+    if model is None:
+        model = keras_gen.BicycleGAN.from_preset(
+            options.preset, **_paired.shapes(run, features), **run.arguments
+        )
+        half = -(-run.total_steps // 2)
+        decay = optimizers.ConstantThenLinear(2e-4, half, half)
+        run.compile(
+            model, keras.optimizers.Adam(decay, beta_1=0.5, epsilon=1e-8)
+        )
+    model.summary()
+    a, b = run.images("test", 500, model.value_range, features)
+    few, targets = a[:8], b[:8]
+    grid = callbacks.SampleGrid(
+        run.folder / "samples",
+        sampler=lambda model: (
+            few,
+            targets,
+            model.translate_codes(few, model.encode_target(targets)),
+            *[model.translate(few, seed=seed) for seed in range(4)],
+        ),
+        columns=1,
+    )
+    model.fit(
+        _paired.batches(run, model, features),
+        **run.length,
+        callbacks=[grid, *run.callbacks()],
+    )
+    translated = model.translate_codes(a, model.encode_target(b))
+    report = _paired.fidelity(run, model, features, translated, b)
+    report["latent_error"] = latent_error(model, a)
+    if features == ("edges", "image"):
+        report.update(_paired.diversity(run, model))
+    run.finish(model, report)
+
+
+if __name__ == "__main__":
+    recipe.cli(main, keras_gen.BicycleGAN, _paired.Options)

@@ -1,0 +1,299 @@
+"""StarGAN: its labels, its penalty, its reconstruction, its rhythm."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from keras_gen import StarGAN
+from keras_gen.engine import Batch
+from keras_gen.layers import InstanceNormalization
+from keras_gen.networks.translation import resnet_generator
+from tests.contract.case import Case
+from tests.numerics import array, loss_and_gradients, randomize, tensor
+
+SMALL = {
+    "image_shape": (8, 8, 2),
+    "num_attributes": 3,
+    "base_filters": 2,
+    "num_blocks": 1,
+    "discriminator_filters": 2,
+    "discriminator_layers": 2,
+    "discriminator_steps": 2,
+}
+ROUND = {"updates": {"discriminator": 2}, "parts": 2}
+# Of large reconstruction losses, the sign of a pixel that rounding changes is
+# seen, and normalized maps of 2x2 are ill-conditioned.
+GENTLE = {"image_shape": (16, 16, 2), "reconstruction_weight": 0.01}
+CONTRACT = {
+    "stargan": Case(
+        **{**SMALL, **GENTLE},
+        **ROUND,
+        wrong=(
+            ({"num_attributes": None}, ("num_attributes=0",)),
+            ({"discriminator_steps": 0}, ("discriminator_steps=0",)),
+            ({"image_shape": (18, 16, 3)}, ("(18, 16, 3)", "4 divides")),
+            ({"penalty_weight": -1.0}, ("penalty_weight=-1.0",)),
+        ),
+    ),
+    "stargan-classes": Case(
+        **{**SMALL, **GENTLE, "num_attributes": None}, **ROUND, num_classes=4
+    ),
+    "stargan-two_sets": Case(**{**SMALL, **GENTLE}, **ROUND, num_classes=4),
+}
+SHAPE = SMALL["image_shape"]
+
+
+def small(**options):
+    return StarGAN(**{**SMALL, "seed": 0, **options})
+
+
+def batch_of(model, n=6, seed=0):
+    rng = np.random.default_rng(seed)
+    spec = model.data_spec()
+    draw = keras.tree.map_structure(
+        lambda part: tensor(part.draw(rng, n)), spec
+    )
+    return Batch(*draw)
+
+
+def copying(label_dim):
+    """The generator that returns the image."""
+    images, vector = keras.Input(SHAPE), keras.Input((label_dim,))
+    layer = layers.Conv2D(SHAPE[-1], 1, use_bias=False)
+    outputs = layer(images) + 0.0 * ops.sum(vector)
+    layer.kernel.assign(np.eye(SHAPE[-1])[None, None])
+    return keras.Model([images, vector], outputs)
+
+
+def linear_discriminator(num_logits, scale=0.1, logit=0.4):
+    """Scores that are linear in patches, and logits that are constant."""
+    images = keras.Input(SHAPE)
+    patches = layers.Conv2D(1, 4, 4, use_bias=False)
+    zeros = layers.Dense(
+        num_logits,
+        kernel_initializer="zeros",
+        bias_initializer=keras.initializers.Constant(logit),
+    )
+    outputs = [patches(images), zeros(layers.Flatten()(images))]
+    network = keras.Model(images, outputs)
+    patches.kernel.assign(np.full((4, 4, SHAPE[-1], 1), scale))
+    return network
+
+
+def logs_of(model, loss):
+    logged = {}
+    model.log = lambda **values: logged.update(values)
+    value = float(array(loss()))
+    return value, {name: float(array(x)) for name, x in logged.items()}
+
+
+def test_a_generator_that_copies_reconstructs():
+    model = small(generator=copying(3), discriminator=linear_discriminator(3))
+    batch = batch_of(model)
+    _, logged = logs_of(model, lambda: model.generator_loss(batch, True))
+    np.testing.assert_allclose(logged["reconstruction_loss"], 0.0, atol=1e-7)
+
+
+def test_losses_of_a_copying_generator():
+    """Real and generated images are the same: the penalty and L_cls are left.
+
+    The gradient of the sum of scores is `scale` in each of 128 components.
+    """
+    model = small(generator=copying(3), discriminator=linear_discriminator(3))
+    batch = batch_of(model)
+    loss, logged = logs_of(model, lambda: model.discriminator_loss(batch, True))
+    norm = 0.1 * np.sqrt(8 * 8 * 2)
+    penalty = (norm - 1.0) ** 2
+    np.testing.assert_allclose(logged["gradient_penalty"], penalty, rtol=1e-5)
+    np.testing.assert_allclose(logged["wasserstein_estimate"], 0.0, atol=1e-6)
+    # softplus(l) - y l, a sum over attributes and a mean over images.
+    y = array(batch.y)
+    cross_entropy = (np.logaddexp(0.0, 0.4) - 0.4 * y).sum(axis=1).mean()
+    np.testing.assert_allclose(
+        logged["class_loss_real"], cross_entropy, rtol=1e-5
+    )
+    expected = 10.0 * penalty + cross_entropy
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+    loss, logged = logs_of(model, lambda: model.generator_loss(batch, True))
+    # A permutation of the labels changes no mean.
+    np.testing.assert_allclose(
+        logged["class_loss_fake"], cross_entropy, rtol=1e-5
+    )
+    score = 0.1 * array(batch.x).reshape(6, -1).sum(axis=1).mean() / 4.0
+    np.testing.assert_allclose(loss, cross_entropy - score, rtol=1e-4)
+
+
+def test_scores_of_real_images_are_to_be_larger():
+    """Of generated images that are 0 everywhere, `E[D(0)] - E[D(x)]`."""
+    generator = copying(3)
+    (kernel,) = generator.trainable_variables
+    kernel.assign(np.zeros(kernel.shape))
+    model = small(
+        generator=generator,
+        discriminator=linear_discriminator(3),
+        penalty_weight=0.0,
+        class_weight=0.0,
+    )
+    batch = batch_of(model)
+    loss = array(model.discriminator_loss(batch, training=True))
+    real = 0.1 * array(batch.x).reshape(6, -1).sum(axis=1).mean() / 4.0
+    np.testing.assert_allclose(loss, -real, rtol=1e-5)
+
+
+def test_targets_are_the_labels_of_the_batch():
+    """In another order: no combination that does not occur."""
+    from keras_gen.backend import noise
+
+    model = small(num_classes=4)
+    y = batch_of(model, n=40).y
+    target = noise.permuted(y, model.label_seed)
+    pairs = [
+        np.column_stack([array(part["attributes"]), array(part["labels"])])
+        for part in (y, target)
+    ]
+    assert not np.array_equal(*pairs)
+    ordered = [part[np.lexsort(part.T)] for part in pairs]
+    np.testing.assert_array_equal(*ordered)
+
+
+@pytest.mark.parametrize("padding", ["reflect", "zero"])
+def test_why_the_generator_pads_by_zeros(padding):
+    """Reflected constant maps are constant: normalization removes them."""
+    network = resnet_generator(
+        SHAPE,
+        2,
+        2,
+        1,
+        norm=lambda: InstanceNormalization(affine=True),
+        condition_dim=3,
+        kernel_size=4,
+        padding=padding,
+        use_bias=False,
+    )
+    randomize(network)
+    x = np.random.default_rng(0).uniform(-1, 1, (1, *SHAPE)).astype("float32")
+    # Norms divide by deviations of about 1: the maps change what they add.
+    labels = np.eye(3, dtype="float32")[:, None]
+    outputs = [array(network([x, label])) for label in labels]
+    same = np.allclose(outputs[0], outputs[1], atol=1e-3)
+    assert same == (padding == "reflect")
+
+
+def test_labels_of_two_data_sets():
+    """Unknown parts are zeros, and the mask says which are known."""
+    model = small(num_classes=2)
+    y = {
+        "attributes": tensor(np.array([[1, 0, 1], [-1, -1, -1]])),
+        "labels": tensor(np.array([-1, 1])),
+    }
+    y["attributes"] = ops.cast(y["attributes"], "float32")
+    expected = [[1, 0, 1, 0, 0, 1, 0], [0, 0, 0, 0, 1, 0, 1]]
+    np.testing.assert_array_equal(array(model.label_sets.vector(y)), expected)
+    np.testing.assert_array_equal(
+        model.label_vector(attributes=[[1, 0, 1]]), expected[:1]
+    )
+    np.testing.assert_array_equal(model.label_vector(labels=[1]), expected[1:])
+    with pytest.raises(ValueError, match="`attributes` or `labels`"):
+        model.label_vector()
+    translated = model.translate(
+        np.zeros((2, *SHAPE)), labels=model.label_vector(labels=[1, 0])
+    )
+    assert translated.shape == (2, *SHAPE)
+
+
+@pytest.mark.parametrize("known", ["attributes", "labels"])
+def test_the_logits_of_the_other_data_set_learn_nothing(known):
+    model = small(num_classes=4)
+    batch = batch_of(model)
+    y = {
+        "attributes": -ops.ones((6, 3)),
+        "labels": -ops.ones((6,), "int32"),
+        known: ops.zeros_like(batch.y[known]),
+    }
+    images = array(batch.x)
+
+    def loss():
+        _, logits = model.discriminate_step(tensor(images), True)
+        return model.label_sets.loss(y, logits)
+
+    (head,) = (v for v in model.discriminator.variables if v.shape[-1] == 7)
+    _, (gradient,) = loss_and_gradients(loss, [head])
+    sizes = np.abs(array(gradient)).max(axis=0)
+    own = sizes[:3] if known == "attributes" else sizes[3:]
+    other = sizes[3:] if known == "attributes" else sizes[:3]
+    assert own.min() > 1e-6 and other.max() == 0.0
+
+
+def test_what_is_partly_known_counts_by_its_own():
+    """The losses of two data sets are means over the images of each."""
+    model = small(num_classes=2, discriminator=linear_discriminator(5))
+    y = {
+        "attributes": ops.cast(
+            tensor(np.array([[1, 0, 0], [-1, -1, -1], [-1, -1, -1]])),
+            "float32",
+        ),
+        "labels": tensor(np.array([-1, 1, 0])),
+    }
+    logits = ops.zeros((3, 5)) + 0.4
+    expected = 3 * np.logaddexp(0.0, 0.4) - 0.4 + np.log(2.0)
+    np.testing.assert_allclose(
+        array(model.label_sets.loss(y, logits)), expected, rtol=1e-5
+    )
+
+
+def test_the_discriminator_is_updated_more_often():
+    model = small(discriminator_steps=5)
+    model.compile("sgd")
+    x, y = map(array, batch_of(model, 20))
+    model.fit(x, y, batch_size=10, epochs=2, verbose=0)
+    counts = {
+        player: int(array(model.optimizer[player].iterations))
+        for player in model.players
+    }
+    assert counts == {"discriminator": 20, "generator": 4}
+
+
+def test_each_player_has_its_own_gradients():
+    model = small()
+    batch = batch_of(model)
+    for player, other in (
+        ("discriminator", model.generator),
+        ("generator", model.discriminator),
+    ):
+        _, gradients = loss_and_gradients(
+            lambda player=player: model.player_loss(player, batch, True),
+            other.trainable_variables,
+        )
+        sizes = [np.abs(array(g)).max() for g in gradients]
+        # The generator's loss depends on the discriminator, whose weights
+        # its optimizer does not have.
+        assert (max(sizes) == 0.0) == (player == "discriminator")
+
+
+def test_labels_change_the_translation_and_are_checked():
+    model = small()
+    randomize(model.generator)
+    x = array(batch_of(model).x)
+    some = model.translate(x, labels=[1, 0, 0])
+    assert np.abs(some - model.translate(x, labels=[0, 0, 1])).max() > 1e-3
+    each = np.tile([1, 0, 0], (6, 1))
+    np.testing.assert_array_equal(some, model.translate(x, labels=each))
+    with pytest.raises(ValueError, match="values from 0.0 to 2.0"):
+        model.translate(x, labels=[0, 2, 0])
+    with pytest.raises(ValueError, match="`labels` of StarGAN must be zeros"):
+        model.translate(x)
+
+
+def test_probabilities():
+    """Of each attribute by itself, and of the classes together."""
+    model = small(num_classes=4)
+    randomize(model.discriminator)
+    found = model.class_probabilities(array(batch_of(model).x))
+    assert found.shape == (6, 7)
+    np.testing.assert_allclose(found[:, 3:].sum(axis=1), 1.0, rtol=1e-5)
+    _, logits = model.discriminate_step(batch_of(model).x)
+    np.testing.assert_allclose(
+        found[:, :3], 1.0 / (1.0 + np.exp(-array(logits)[:, :3])), rtol=1e-4
+    )
