@@ -82,6 +82,8 @@ SYSTEMS = (
     System("stargan", "StarGAN", "gans.stargan", "Choi et al., 2018", "https://arxiv.org/abs/1711.09020", "gan", "image, attributes or label"),
     System("context_encoder", "ContextEncoder", "gans.context_encoder", "Pathak et al., 2016", "https://arxiv.org/abs/1604.07379", "gan", "image"),
     System("bicyclegan", "BicycleGAN", "gans.bicyclegan", "Zhu et al., 2017", "https://arxiv.org/abs/1711.11586", "gan", "pairs of images"),
+    System("simgan", "SimGAN", "gans.simgan", "Shrivastava et al., 2017", "https://arxiv.org/abs/1612.07828", "gan", "synthetic and real images"),
+    System("segan", "SEGAN", "gans.segan", "Pascual et al., 2017", "https://arxiv.org/abs/1703.09452", "gan", "noisy and clean signals"),
     System("lsgan", "LSGAN", "gans.lsgan", "Mao et al., 2017", "https://arxiv.org/abs/1611.04076", "gan", "image (label)"),
 )
 # fmt: on

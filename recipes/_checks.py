@@ -18,7 +18,7 @@ FREE_OPTIONS = (
 # What a new run replaces: nothing of an earlier one may be taken for its own.
 RESULTS = ("checkpoint.keras", "history.csv", "metrics.json", "claims.json")
 COUNTS = (
-    *("batch_size", "epochs", "evaluate_every", "image_size"),
+    *("batch_size", "epochs", "evaluate_every", "image_size", "length"),
     *("importance_samples", "steps_per_epoch"),
 )
 

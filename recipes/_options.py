@@ -25,6 +25,8 @@ class Options:
     """The folder of your pictures, or of TensorFlow Datasets."""
     image_size: int | None = None
     """The side that images are resized and cropped to."""
+    length: int | None = None
+    """The samples in a window of signals, such as speech."""
     channels: Literal[1, 3] | None = None
     """The channels of your own pictures: 3 (the default) or 1 for gray."""
     epochs: int | None = None
@@ -73,7 +75,8 @@ class Preset:
     batch_size: int
     steps_per_epoch: int | None = None
     dataset: str = "digits"
-    image_size: int = 28
+    image_size: int | None = 28
+    length: int | None = None
 
 
 # Arguments of a constructor that follow from the data and the options.

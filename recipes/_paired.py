@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+import _apply
 import _recipe as recipe
 import _scenes
 from keras_gen import data
@@ -14,13 +15,20 @@ DATASETS = {"scenes": "scenes", "folder": "pairs", "pairs": "pairs"}
 
 
 @dataclasses.dataclass
-class Options(recipe.Options):
+class Options(_apply.Options):
     """Trains a translation of images from pairs."""
 
     source: Literal["layout", "edges"] | None = None
     """What of a scene is translated into its image."""
     reverse: bool = False
     """Translate the second of each pair into the first."""
+
+
+def apply(name, options):
+    """Translates a user's pictures, by noise of the seed."""
+    _apply.to_pictures(
+        name, options, lambda model, x: model.translate(x, seed=options.seed)
+    )
 
 
 def start(name, options, presets, source):

@@ -53,10 +53,9 @@ def start(name, options, presets):
     if options.resume:
         run.initial_epoch = callbacks.read_progress(run.checkpoint).epochs
     run.config = checked_config(run)
-    shape = "x".join(str(side) for side in run.image_shape)
     print(
-        f"{options.dataset}: {run.examples} examples for training, as images "
-        f"of {shape}. Epochs: {run.epochs}, steps in each: "
+        f"{options.dataset}: {run.examples} examples for training, as "
+        f"{run.described}. Epochs: {run.epochs}, steps in each: "
         f"{run.steps_per_epoch}. Results: {run.folder}"
     )
     return run
@@ -133,9 +132,13 @@ class Run:
         self.examples = int(examples.cardinality())
         self.has_labels = "label" in examples.element_spec
         spec = examples.element_spec
-        # Of pairs, the second is what is generated.
-        channels = [*spec.get("image", spec.get("b")).shape, 1][2]
-        self.image_shape = (options.image_size, options.image_size, channels)
+        self.described = f"windows of {options.length} samples"
+        if options.image_size is not None:
+            # Of pairs, the second is what is generated.
+            channels = [*spec.get("image", spec.get("b")).shape, 1][2]
+            side = options.image_size
+            self.image_shape = (side, side, channels)
+            self.described = f"images of {side}x{side}x{channels}"
         self.steps_per_epoch = options.steps_per_epoch or (
             self.examples // self.batch_size
         )
@@ -160,17 +163,21 @@ class Run:
     @property
     def order(self):
         """The arguments of `data.pipeline` that follow from the options."""
+        order = {"seed": self.options.seed, "start_step": self.start_step}
+        if self.options.length is not None:
+            return order
         return {
+            **order,
             "image_size": self.options.image_size,
             "augment": self.options.augment,
-            "seed": self.options.seed,
-            "start_step": self.start_step,
         }
 
     def find_splits(self):
         """The splits of training and test: the last tenth, if there is none."""
-        name, folder = self.options.dataset, self.options.data_dir
-        sizes = data.split_sizes(name, data_dir=folder)
+        options = self.options
+        sizes = data.split_sizes(
+            options.dataset, data_dir=options.data_dir, length=options.length
+        )
         for split in ("test", "validation", "val"):
             if split in sizes:
                 return {"train": "train", "test": split}
@@ -184,6 +191,7 @@ class Run:
                 self.splits[split],
                 data_dir=self.options.data_dir,
                 channels=self.options.channels,
+                length=self.options.length,
             )
         return self.loaded[split]
 

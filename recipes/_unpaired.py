@@ -5,20 +5,37 @@ from typing import Literal
 
 import numpy as np
 
+import _apply
 import _recipe as recipe
 import _scenes
 from keras_gen import callbacks, data
 from keras_gen.callbacks.sample_grid import side_by_side
 
 DATASETS = ("scenes", "folder")
+# Red and blue; stripes and dots; light and dark.
+VALUES = {"color": (0, 4), "texture": (0, 1), "ground": (0, 1)}
 
 
 @dataclasses.dataclass
-class Options(recipe.Options):
+class Options(_apply.Options):
     """Trains a translation between domains without pairs."""
 
-    domains: Literal["edges", "texture", "ground"] | None = None
-    """Of scenes: edges and images, or images of two textures or grounds."""
+    domains: Literal["edges", "color", "texture", "ground"] | None = None
+    """Of scenes: edges and images, or images of two colors, textures or
+    grounds."""
+    direction: Literal["ab", "ba"] = "ab"
+    """What `--apply` translates into what."""
+
+
+def apply(name, options):
+    """Translates a user's pictures in one direction."""
+    direction = options.direction
+    _apply.to_pictures(
+        name,
+        options,
+        lambda model, x: model.translate(x, direction=direction),
+        direction,
+    )
 
 
 def start(name, options, presets, domains):
@@ -27,8 +44,6 @@ def start(name, options, presets, domains):
     Args:
         domains: String. Those of scenes, if the options do not say.
     """
-    domains = options.domains or domains
-    options = dataclasses.replace(options, domains=domains)
     dataset = options.dataset or presets[options.preset].dataset
     if dataset not in DATASETS:
         raise SystemExit(
@@ -42,7 +57,9 @@ def start(name, options, presets, domains):
         }
         larger = max(sizes, key=sizes.get)
         options = dataclasses.replace(options, dataset=larger)
-    return recipe.start(name, options, presets)
+    run = recipe.start(name, options, presets)
+    run.domains = getattr(options, "domains", None) or domains
+    return run
 
 
 def shapes(run):
@@ -57,15 +74,17 @@ def shapes(run):
 def domains(run, split):
     """The data sets of the two domains, which have no scene in common."""
     if run.options.dataset == "scenes":
-        kind = run.options.domains
-        if kind != "edges":
-            return [with_value(split, kind, value) for value in (0, 1)]
+        kind = run.domains
+        if kind in _scenes.NAMES:
+            return [with_value(split, kind, value) for value in VALUES[kind]]
         a, b = "train[:50%]", "train[50%:]"
         if split == "test":
-            # The metrics compare an outline with its image.
+            # The metrics compare what comes from one scene.
             a = b = "test"
-        edges = data.load("scenes", a).map(lambda x: {"image": x["edges"]})
-        return edges, data.load("scenes", b)
+        a, b = data.load("scenes", a), data.load("scenes", b)
+        if kind == "edges":
+            return a.map(lambda x: {"image": x["edges"]}), b
+        return a, b.map(lambda x: {"image": x["degraded"]})
     return [
         data.load(
             name,
@@ -156,12 +175,12 @@ def attribute_quality(run, model, count):
     """What a classifier says of scenes whose attribute was changed."""
     features = ("image", "attributes")
     (a, of_a), (b, of_b) = first_examples(run, model, count, features)
-    index = _scenes.NAMES.index(run.options.domains)
+    index = _scenes.NAMES.index(run.domains)
     wanted = np.concatenate([of_a, of_b])
-    wanted[:, index] = 1 - wanted[:, index]
+    wanted[:, index] = sum(VALUES[run.domains]) - wanted[:, index]
     cycle_a, cycle_b = cycles(model, a, b)
     judge = _scenes.AttributeClassifier(
-        run.options.image_size, *((1, 2000) if run.smoke else ())
+        run.options.image_size, *((1, 500) if run.smoke else ())
     )
     translated = np.concatenate([cycle_a[1], cycle_b[1]])
     found = judge.agreement(translated, wanted, model.value_range)
@@ -196,6 +215,6 @@ def fit(run, model):
     model.fit(train.dataset, **run.length, callbacks=[grid, *run.callbacks()])
     if run.options.dataset != "scenes":
         return {}
-    edges = run.options.domains == "edges"
+    edges = run.domains == "edges"
     quality = outline_quality if edges else attribute_quality
     return quality(run, model, run.num_samples // 10)

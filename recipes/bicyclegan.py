@@ -53,6 +53,8 @@ def latent_error(model, a):
 
 
 def main(options):
+    if options.apply:
+        return _paired.apply("bicyclegan", options)
     run, features = _paired.start("bicyclegan", options, PRESETS, "edges")
     model = run.resumed()
     if model is None:
@@ -87,7 +89,7 @@ def main(options):
     report["latent_error"] = latent_error(model, a)
     if features == ("edges", "image"):
         report.update(_paired.diversity(run, model))
-    run.finish(model, report)
+    return run.finish(model, report)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ fraction of the range.
 import keras
 import numpy as np
 
+import _apply
 import _recipe as recipe
 import keras_gen
 from keras_gen import callbacks, data
@@ -86,7 +87,24 @@ def fidelity(run, model, x, masks):
     }
 
 
+def apply(options):
+    """Inpaints pictures: their center, or what of them is transparent."""
+    model = _apply.trained("context_encoder", options)
+    *sides, channels = model.image_shape
+    for source, target in _apply.places(options, _apply.SUFFIXES, ".png"):
+        x = _apply.read(source, sides, channels)
+        x = 2.0 * x - 1.0
+        if model.hole:
+            (painted,) = model.inpaint(x[None])
+        else:
+            opacity = _apply.read_opacity(source, sides)
+            (painted,) = model.inpaint(x[None], opacity < 0.5)
+        _apply.write(target, 0.5 * painted + 0.5)
+
+
 def main(options):
+    if options.apply:
+        return apply(options)
     run = recipe.start("context_encoder", options, PRESETS)
     model = run.resumed()
     if model is None:
@@ -117,8 +135,8 @@ def main(options):
         columns=4,
     )
     model.fit(train.dataset, **run.length, callbacks=[grid, *run.callbacks()])
-    run.finish(model, fidelity(run, model, x, masks))
+    return run.finish(model, fidelity(run, model, x, masks))
 
 
 if __name__ == "__main__":
-    recipe.cli(main, keras_gen.ContextEncoder)
+    recipe.cli(main, keras_gen.ContextEncoder, _apply.Options)

@@ -5,13 +5,13 @@
 
 It learns from scenes to paint outlines, and to outline paintings: the edges of
 one half of the scenes, and the images of the other half; with `--domains
-ground` or `texture`, to exchange that. Or it learns from your own pictures, in
-the folders A and B, or trainA and trainB. In the pictures of samples are, side
-by side, `a`, its translation, and what that translates back into; below the
-same of `b`. The metrics are of held-out scenes, whose pairs are known: the
-intersection over union of the painted shape, or of that of the real image, and
-the true one, and the mean absolute error of both cycles as a fraction of the
-range.
+color`, `texture` or `ground`, to exchange that. Or it learns from your own
+pictures, in the folders A and B, or trainA and trainB. In the pictures of
+samples are, side by side, `a`, its translation, and what that translates back
+into; below the same of `b`. The metrics are of held-out scenes, whose pairs are
+known: the intersection over union of the painted shape, or of that of the real
+image, and the true one, and the mean absolute error of both cycles as a
+fraction of the range.
 """
 
 import keras
@@ -43,6 +43,8 @@ PRESETS = {
 
 
 def main(options):
+    if options.apply:
+        return _unpaired.apply("cyclegan", options)
     run = _unpaired.start("cyclegan", options, PRESETS, "edges")
     model = run.resumed()
     if model is None:
@@ -59,7 +61,7 @@ def main(options):
             model, keras.optimizers.Adam(decay, beta_1=0.5, epsilon=1e-8)
         )
     model.summary()
-    run.finish(model, _unpaired.fit(run, model))
+    return run.finish(model, _unpaired.fit(run, model))
 
 
 if __name__ == "__main__":

@@ -3,15 +3,15 @@
     KERAS_BACKEND=jax python recipes/discogan.py
     KERAS_BACKEND=jax python recipes/discogan.py --dataset folder --data-dir DIR
 
-It learns from scenes on light and on dark ground to exchange the ground; with
-`--domains texture` stripes and dots, with `--domains edges` outlines and
-images. Or it learns from your own pictures, in the folders A and B, or trainA
-and trainB. A batch is divided over three updates. In the pictures of samples
-are, side by side, `a`, its translation, and what that translates back into;
-below the same of `b`. The metrics are of held-out scenes: the fraction of each
-attribute that a classifier, trained on scenes, finds in the translations, of
-which one is to change, and the mean absolute error of both cycles as a fraction
-of the range.
+It learns from red and from blue scenes to exchange the color; with `--domains
+texture` stripes and dots, with `--domains edges` outlines and images. Of light
+and dark ground, it may find that the one is the negative of the other. Or it
+learns from your own pictures, in the folders A and B, or trainA and trainB. A
+batch is divided over three updates. In the pictures of samples are, side by
+side, `a`, its translation, and what that translates back into; below the same
+of `b`. The metrics are of held-out scenes: the fraction of each attribute that
+a classifier, trained on scenes, finds in the translations, of which one is to
+change, and the mean absolute error of both cycles as a fraction of the range.
 """
 
 import _recipe as recipe
@@ -40,7 +40,9 @@ PRESETS = {
 
 
 def main(options):
-    run = _unpaired.start("discogan", options, PRESETS, "ground")
+    if options.apply:
+        return _unpaired.apply("discogan", options)
+    run = _unpaired.start("discogan", options, PRESETS, "color")
     model = run.resumed()
     if model is None:
         shape, shape_b = _unpaired.shapes(run)
@@ -51,7 +53,7 @@ def main(options):
         )
         run.compile(model)
     model.summary()
-    run.finish(model, _unpaired.fit(run, model))
+    return run.finish(model, _unpaired.fit(run, model))
 
 
 if __name__ == "__main__":

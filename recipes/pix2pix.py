@@ -44,6 +44,8 @@ PRESETS = {
 
 
 def main(options):
+    if options.apply:
+        return _paired.apply("pix2pix", options)
     run, features = _paired.start("pix2pix", options, PRESETS, "layout")
     model = run.resumed()
     if model is None:
@@ -67,7 +69,7 @@ def main(options):
     report = _paired.fidelity(run, model, features, translated, b)
     if features == ("edges", "image"):
         report.update(_paired.diversity(run, model))
-    run.finish(model, report)
+    return run.finish(model, report)
 
 
 if __name__ == "__main__":

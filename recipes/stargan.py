@@ -14,9 +14,12 @@ classifier, trained on scenes, finds in the translations, and the mean absolute
 error of translating them back, on [-1, 1].
 """
 
+import dataclasses
+
 import keras
 import numpy as np
 
+import _apply
 import _recipe as recipe
 import _scenes
 import keras_gen
@@ -96,7 +99,7 @@ def quality(run, model):
     own = binary[:, SHAPES:]
     translated = model.translate(images, labels=own[order])
     again = model.translate(translated, labels=own)
-    judge = _scenes.AttributeClassifier(side, *((1, 2000) if run.smoke else ()))
+    judge = _scenes.AttributeClassifier(side, *((1, 500) if run.smoke else ()))
     real = judge.agreement(images, attributes, spread)
     found = judge.agreement(translated, wanted, spread)
     return {
@@ -106,7 +109,25 @@ def quality(run, model):
     }
 
 
+@dataclasses.dataclass
+class Options(_apply.Options):
+    """Trains StarGAN, or applies it to pictures."""
+
+    labels: tuple[int, ...] = ()
+    """What `--apply` makes of pictures: a 0 or 1 for each attribute, or a
+    class."""
+
+
 def main(options):
+    if options.apply:
+        labels = (
+            options.labels[0] if len(options.labels) == 1 else options.labels
+        )
+        return _apply.to_pictures(
+            "stargan",
+            options,
+            lambda model, x: model.translate(x, labels=labels),
+        )
     run = recipe.start("stargan", options, PRESETS)
     label, arguments = labels_of(run, run.load("train").element_spec)
     model = run.resumed()
@@ -152,8 +173,8 @@ def main(options):
         columns=1,
     )
     model.fit(batches, **run.length, callbacks=[grid, *run.callbacks()])
-    run.finish(model, quality(run, model) if scenes else {})
+    return run.finish(model, quality(run, model) if scenes else {})
 
 
 if __name__ == "__main__":
-    recipe.cli(main, keras_gen.StarGAN)
+    recipe.cli(main, keras_gen.StarGAN, Options)

@@ -9,6 +9,8 @@ Each of `tensorflow.py`, `jax.py` and `torch.py` offers the same names:
   step.
 - `replica()`, `replica_mean(x)` and `gather(x)`: this worker among the workers
   that share a global batch, the mean over them, and the rows of all.
+- `conv(x, kernel, **options)`: that of `keras.ops`, with its derivatives for
+  one filter of one image.
 - `conv_transpose(x, kernel, **options)`: that of `keras.ops`, by the fastest
   kernels for its derivatives.
 - `fused_batch_norm(x, scale, bias, epsilon)`: what the backend's kernel
@@ -42,6 +44,7 @@ when = module.when
 replica = module.replica
 replica_mean = module.replica_mean
 gather = module.gather
+conv = module.conv
 conv_transpose = module.conv_transpose
 fused_batch_norm = module.fused_batch_norm
 synchronize = module.synchronize

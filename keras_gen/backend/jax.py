@@ -96,6 +96,9 @@ def gather(x):
     return x
 
 
+conv = keras.ops.conv
+
+
 def conv_transpose(x, kernel, **options):
     usual = {"data_format": "channels_last", "output_padding": None}
     strides, padding = tuple(options["strides"]), options["padding"]

@@ -159,6 +159,7 @@ def gather(x):
     return tf.ensure_shape(rows, (None, *x.shape[1:]))
 
 
+conv = keras.ops.conv
 conv_transpose = keras.ops.conv_transpose
 
 

@@ -139,6 +139,16 @@ def gather(x):
     return torch.cat(all_gather(x.contiguous()))
 
 
+def conv(x, kernel, **options):
+    if kernel.shape[-1] > 1:
+        return keras.ops.conv(x, kernel, **options)
+    # A kernel of one filter has two orders in memory at once. PyTorch 2.13
+    # takes the wrong one for its gradient, and raises, if there is one image.
+    kernel = keras.ops.convert_to_tensor(kernel)
+    two = torch.cat([kernel, torch.zeros_like(kernel)], dim=-1)
+    return keras.ops.conv(x, two, **options)[..., :1]
+
+
 def conv_transpose(x, kernel, **options):
     # Keras' own brings the channels to the front in memory, and computes
     # borders that the padding then takes away.

@@ -11,7 +11,7 @@ from keras_gen.data import images, sources
 from keras_gen.data.splits import consecutive
 
 SPLITS = ("train", "validation", "val", "test")
-_SUFFIXES = (
+SUFFIXES = (
     *(".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm"),
     *(".tif", ".tiff", ".webp"),
 )
@@ -176,7 +176,7 @@ def in_splits(root: Path) -> dict[str, tuple[Path, list[tuple[str, ...]]]]:
     found = pictures(root)
     if not found:
         raise ValueError(
-            f"`data_dir` must hold pictures ({', '.join(_SUFFIXES)}). "
+            f"`data_dir` must hold pictures ({', '.join(SUFFIXES)}). "
             f"Received: data_dir={os.fspath(root)!r}, which holds none."
         )
     names = [name for name in SPLITS if (root / name).is_dir()]
@@ -205,7 +205,7 @@ def in_splits(root: Path) -> dict[str, tuple[Path, list[tuple[str, ...]]]]:
 
 def pictures(root: Path) -> list[tuple[str, ...]]:
     """The paths of all pictures below a folder as tuples, sorted."""
-    return files(root, _SUFFIXES)
+    return files(root, SUFFIXES)
 
 
 def files(root: Path, suffixes: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -231,7 +231,7 @@ def key(path: str) -> tuple[str, ...]:
     Accents are composed, as not all systems write them in names of files.
     """
     path = PurePosixPath(unicodedata.normalize("NFC", path))
-    if path.suffix.lower() in _SUFFIXES:
+    if path.suffix.lower() in SUFFIXES:
         path = path.with_suffix("")
     return path.parts
 

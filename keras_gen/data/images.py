@@ -127,8 +127,8 @@ def resize_images(
     resized with antialiasing. Integers are rounded.
 
     Args:
-        images: Tensor of shape `(..., height, width, channels)` and rank 3, 4
-            or 5, of integers or floats.
+        images: Tensor or array of shape `(..., height, width, channels)` and
+            rank 3, 4 or 5, of integers or floats.
         image_size: Integer or pair `(height, width)`.
         method: String. `"bilinear"`, or `"nearest"` for images of class
             indices.
@@ -144,6 +144,7 @@ def resize_images(
     >>> resize_images(tf.zeros((28, 28, 1), "uint8"), 32).shape
     TensorShape([32, 32, 1])
     """
+    images = tf.convert_to_tensor(images)
     height, width = as_size(image_size)
     static, dynamic = images.shape, tf.shape(images)
     if static[-3:-1] == (height, width):

@@ -19,8 +19,8 @@ from keras_gen.engine.saveable import Saveable
 from keras_gen.engine.trainer import BackendSteps
 from keras_gen.engine.updates import Updates
 
-# Keras sets these on a compiled model.
-RESERVED = ("loss", "metrics", "optimizer", "stop_training")
+# Keras sets these on a compiled or fitted model.
+RESERVED = ("history", "loss", "metrics", "optimizer", "stop_training")
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")

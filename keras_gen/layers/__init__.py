@@ -5,6 +5,7 @@ from keras_gen.layers.batch_normalization import (
     ConditionalBatchNormalization,
 )
 from keras_gen.layers.channelwise_dense import ChannelwiseDense
+from keras_gen.layers.convolution import Conv2D
 from keras_gen.layers.corruption import (
     AdditiveNoise,
     Corruption,
@@ -29,6 +30,7 @@ from keras_gen.layers.spectral_normalization import (
 from keras_gen.layers.tied_decoder import TiedDecoder
 from keras_gen.layers.transposed_convolution import Conv2DTranspose
 from keras_gen.layers.virtual_batch_normalization import (
+    FirstBatch,
     ReferenceBatch,
     VirtualBatchNormalization,
 )
@@ -43,9 +45,11 @@ __all__ = [
     "BatchNormalization",
     "ChannelwiseDense",
     "ConditionalBatchNormalization",
+    "Conv2D",
     "Conv2DTranspose",
     "Corruption",
     "DropoutNoise",
+    "FirstBatch",
     "ImagePool",
     "InstanceNormalization",
     "KSparse",

@@ -17,6 +17,9 @@ class ImagePool(keras.layers.Layer):
     image of the pool is, and the new one takes its place. The pool is a
     weight of the layer, saved and resumed with the model.
 
+    With `half`, the second half of a batch is exchanged for random images of
+    the pool, and the new ones take random places, whichever was returned.
+
     Images of one batch are exchanged with different places of the pool, so
     that `size` must be at least the batch size. Workers that share a global
     batch keep the same pool of the images of all.
@@ -24,6 +27,8 @@ class ImagePool(keras.layers.Layer):
     Args:
         size: Integer. The number of images that are kept; 0 for no pool.
         image_shape: Tuple. The shape of one image.
+        half: Boolean. Whether exactly half of the images are exchanged, as
+            the history of refined images of Shrivastava et al. has it.
         seed: `keras.random.SeedGenerator`, integer or `None`.
 
     Call arguments:
@@ -44,12 +49,15 @@ class ImagePool(keras.layers.Layer):
     - [Zhu et al., 2017](https://arxiv.org/abs/1703.10593)
     """
 
-    def __init__(self, size: int, image_shape, seed=None, **kwargs):
+    def __init__(
+        self, size: int, image_shape, half: bool = False, seed=None, **kwargs
+    ):
         super().__init__(**kwargs)
         if size:
             check_positive(size=size)
         self.size = size
         self.image_shape = tuple(image_shape)
+        self.half = half
         self.seed = seed
         self.seed_generator = (
             seed
@@ -87,16 +95,19 @@ class ImagePool(keras.layers.Layer):
         pool = ops.convert_to_tensor(self.images.value)
         filled = ops.convert_to_tensor(self.filled.value)
         seed = self.seed_generator
-        coin = keras.random.uniform((batch,), seed=seed) < 0.5
-        draws = keras.random.uniform((self.size,), seed=seed)
+        if self.half:
+            coin = ops.arange(batch) >= (batch + 1) // 2
+        else:
+            coin = keras.random.uniform((batch,), seed=seed) < 0.5
         # Random places, all different; while the pool is filled, the next.
-        chosen = ops.cast(ops.argsort(draws)[:batch], "int32")
+        chosen = self._draw_places(batch)
         following = filled + ops.arange(batch, dtype="int32")
         exchanged = ops.logical_and(filled >= self.size, coin)
         stored = ops.logical_or(following < self.size, exchanged)
         places = ops.where(filled >= self.size, chosen, following)
 
-        old = ops.take(pool, ops.minimum(places, self.size - 1), axis=0)
+        returned = self._draw_places(batch) if self.half else places
+        old = ops.take(pool, ops.minimum(returned, self.size - 1), axis=0)
         outputs = ops.where(
             self._by_image(own_rows(exchanged)),
             ops.cast(own_rows(old), inputs.dtype),
@@ -118,6 +129,10 @@ class ImagePool(keras.layers.Layer):
         self.filled.assign(ops.minimum(filled + batch, self.size))
         return outputs
 
+    def _draw_places(self, batch):
+        draws = keras.random.uniform((self.size,), seed=self.seed_generator)
+        return ops.cast(ops.argsort(draws)[:batch], "int32")
+
     def _by_image(self, flags):
         return ops.reshape(flags, (-1, *[1] * len(self.image_shape)))
 
@@ -130,5 +145,6 @@ class ImagePool(keras.layers.Layer):
             **super().get_config(),
             "size": self.size,
             "image_shape": self.image_shape,
+            "half": self.half,
             "seed": seed,
         }

@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from keras_gen.backend import gather
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_positive
 
@@ -49,6 +50,46 @@ class ReferenceBatch(layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "size": self.size}
+
+
+@keras.saving.register_keras_serializable(package="keras_gen")
+class FirstBatch(ReferenceBatch):
+    """The first batch of training, from then on whatever the inputs are.
+
+    Before training, it is the batch at hand. If a batch is smaller than
+    `size`, its examples are repeated.
+
+    Args:
+        size: Integer. The number of reference examples.
+
+    Call arguments:
+        inputs: Tensor of shape `(batch, ...)`.
+        training: Boolean. Whether the inputs are kept, if they are the first.
+
+    Example:
+
+    ```python
+    images = keras.Input((32, 32, 3))
+    reference = FirstBatch(100)(images)
+    ```
+    """
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.filled = self.add_weight(
+            shape=(), initializer="zeros", trainable=False, name="filled"
+        )
+
+    def call(self, inputs, training=False):
+        batch = gather(ops.stop_gradient(inputs))
+        places = ops.mod(ops.arange(self.size), ops.shape(batch)[0])
+        first = ops.cast(ops.take(batch, places, axis=0), self.examples.dtype)
+        kept = ops.convert_to_tensor(self.examples.value)
+        kept = ops.where(self.filled > 0, kept, first)
+        if training:
+            self.examples.assign(kept)
+            self.filled.assign(1.0)
+        return ops.cast(kept, inputs.dtype)
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")

@@ -111,21 +111,50 @@ class TranslationModel(Conditional, GenerativeModel):
         spec = self.source_spec(direction)
         x = spec.array(type(self).__name__, "x", x)
         given = self.conditions_of(labels, len(x))
+
+        def step(x, *condition, noise):
+            return self.translate_step(x, direction, *condition, noise=noise)
+
+        return self.run_noisy(
+            step,
+            x,
+            *given,
+            direction=direction,
+            seed=seed,
+            batch_size=batch_size,
+        )
+
+    def run_noisy(
+        self, step, *arrays, direction="ab", seed=None, batch_size=256
+    ):
+        """Applies a step to batches, with the noise of a translation.
+
+        Args:
+            step: Function of a batch of each array, and of `noise`, which is
+                `None` if the direction has none.
+            *arrays: Arrays of as many examples.
+            direction: String. A key of `directions`.
+            seed: Integer or `None`. With the same seed the noise is the same,
+                whatever the batch size.
+            batch_size: Integer.
+
+        Returns:
+            The structure of NumPy arrays.
+        """
         shapes = self.noise_shapes(direction)
 
-        def step(x, *rest):
-            condition, noise = rest[: len(given)], rest[len(given) :]
-            return self.translate_step(
-                x, direction, *condition, noise=noise or None
-            )
+        def run(*tensors):
+            part, noise = tensors[: len(arrays)], tensors[len(arrays) :]
+            return step(*part, noise=noise or None)
 
         def batches():
             rng = np.random.default_rng(self._noise_key(seed, shapes))
-            for part in batches_of(x, *given, batch_size=batch_size):
+            for part in batches_of(*arrays, batch_size=batch_size):
                 drawn = self._drawn(rng, len(part[0]), shapes)
                 yield *part, *drawn
 
-        return run_batches(step, batches(), len(x), type(self).__name__)
+        name = type(self).__name__
+        return run_batches(run, batches(), len(arrays[0]), name)
 
     def _noise_key(self, seed, shapes):
         if seed is not None or not shapes:

@@ -10,7 +10,11 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
-from keras_gen.layers import BatchNormalization, InstanceNormalization
+from keras_gen.layers import (
+    BatchNormalization,
+    Conv2D,
+    InstanceNormalization,
+)
 from keras_gen.networks.conditioning import with_condition
 from keras_gen.networks.conv import divided, strided_conv, transposed_conv
 
@@ -280,7 +284,7 @@ def patch_discriminator(
         last = level == len(kinds) - 1
         if kernel_size > 1:
             x = layers.ZeroPadding2D(1)(x)
-        x = layers.Conv2D(
+        x = Conv2D(
             1 if last else filters * min(2**level, WIDEST),
             kernel_size,
             strides,

@@ -190,6 +190,88 @@ def test_a_folder_of_pictures(command, finished, photos):
     assert list(folder.glob("samples/*.png"))
 
 
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    """Pictures of two domains, of one name each, and recordings likewise."""
+    folder, rng = tmp_path_factory.mktemp("pairs"), np.random.default_rng(0)
+    for index in range(8):
+        name = f"größe {index}.png"
+        for domain, channels in (("A", 1), ("B", 3)):
+            size = (24 + index, 30, channels)
+            picture = rng.integers(256, size=size, dtype="uint8")
+            pictures.save_image(folder / domain / name, picture)
+        for kind in ("noisy", "clean"):
+            (folder / kind).mkdir(exist_ok=True)
+            signal = rng.uniform(-0.5, 0.5, 1500)
+            data.write_wav(folder / kind / f"{index}.wav", signal)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("pix2pix", "--dataset=folder"),
+        ("bicyclegan", "--dataset=folder", "--reverse"),
+        ("cyclegan", "--dataset=folder"),
+        ("discogan", "--dataset=folder"),
+        ("simgan", "--dataset=folder"),
+        ("segan", "--dataset=recordings"),
+    ],
+    ids=" ".join,
+)
+def test_folders_of_two_domains_and_what_is_made_of_them(
+    command, finished, pairs, tmp_path
+):
+    """Training on them, then `--apply`, of a folder and of one file."""
+    part = pairs
+    if command[0] == "segan":
+        source, name, ending = pairs / "noisy", "3.wav", ".wav"
+    else:
+        source, name, ending = pairs / "B", "größe 3.png", ".png"
+        part = tmp_path / "pictures"
+        part.mkdir()
+        for domain in "AB":
+            (part / domain).symlink_to(pairs / domain)
+    folder = finished(*command, f"--data-dir={part}", "--batch-size=6")
+    run = [f"--output-dir={folder.parent}"]
+    if command[0] in ("cyclegan", "discogan"):
+        run.append("--direction=ba")
+    script = RECIPES / f"{command[0]}.py"
+    made = tmp_path / "made"
+    run_script(script, *run, f"--apply={source}", f"--to={made}")
+    found = sorted(path.name for path in made.iterdir())
+    assert found == sorted(path.name for path in source.iterdir())
+    one = tmp_path / f"one{ending}"
+    run_script(script, *run, f"--apply={source / name}", f"--to={one}")
+    if ending == ".wav":
+        enhanced = data.read_wav(one)
+        assert enhanced.shape == (1500,) and enhanced.std() > 0.0
+        np.testing.assert_array_equal(enhanced, data.read_wav(made / name))
+    else:
+        assert one.read_bytes() == (made / name).read_bytes()
+
+
+def test_what_apply_needs(finished, photos, tmp_path):
+    folder = finished("context_encoder")
+    script = RECIPES / "context_encoder.py"
+    run, cats = f"--output-dir={folder.parent}", photos / "cats"
+    run_script(script, run, f"--apply={cats}", f"--to={tmp_path / 'made'}")
+    assert len(list((tmp_path / "made").glob("*.png"))) == 6
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for options, words in (
+        ([run, f"--apply={cats}"], "`--to` must say"),
+        ([run, "--apply=nowhere.png", "--to=a.png"], "is not there"),
+        ([run, f"--apply={empty}", "--to=a"], "which holds none"),
+        (
+            [f"--output-dir={empty}", f"--apply={cats}", "--to=a"],
+            "needs the checkpoint",
+        ),
+    ):
+        with pytest.raises(SystemExit, match=words):
+            run_script(script, *options)
+
+
 def test_labels_are_asked_for(photos, tmp_path):
     with pytest.raises(SystemExit, match="must have labels. Received: "):
         run_script(

@@ -84,3 +84,29 @@ def test_configuration():
     )
     assert clone.get_config() == pool.get_config()
     assert clone.images.shape == (3, 2, 2, 1)
+
+
+def test_exactly_half_is_exchanged_for_images_that_were_kept():
+    """The second half of a batch; new images take as many places."""
+    size, batch = 8, 5
+    pool = ImagePool(size, SHAPE, half=True, seed=1)
+    assert values(pool(images(*range(size)), training=True)) == list(range(8))
+    returned_places, changed_places = [], []
+    for start in range(100, 100 + batch * 200, batch):
+        before = values(pool.images)
+        new = list(range(start, start + batch))
+        returned = values(pool(images(*new), training=True))
+        after = values(pool.images)
+        assert returned[:3] == new[:3]
+        assert len(set(returned[3:])) == 2
+        returned_places += [before.index(image) for image in returned[3:]]
+        changed = [i for i in range(size) if before[i] != after[i]]
+        assert sorted(after[i] for i in changed) == new[3:]
+        changed_places += changed
+    assert int(pool.filled) == size
+    # 400 draws of 8 places: 50 each, of standard deviation 6.6.
+    for places in (returned_places, changed_places):
+        counts = np.bincount(places, minlength=size)
+        assert np.abs(counts - 50).max() < 30
+    # What is returned is not what is replaced.
+    assert returned_places != changed_places

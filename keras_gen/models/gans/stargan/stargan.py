@@ -25,7 +25,7 @@ from keras_gen.backend import noise
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_not_negative, check_positive
 from keras_gen.engine import Batch, Examples, Signature
-from keras_gen.layers import InstanceNormalization
+from keras_gen.layers import Conv2D, InstanceNormalization
 from keras_gen.losses import adversarial, penalties
 from keras_gen.models.gans.stargan.labels import LabelSets
 from keras_gen.models.translation import TranslationModel
@@ -44,12 +44,10 @@ def stargan_discriminator(shape, filters, num_layers, num_logits):
         x = layers.LeakyReLU(0.01)(x)
 
     last = {"use_bias": False, "dtype": "float32"}
-    # Convolutions to one map and over the whole map. As `Conv2D`, the former
-    # has no derivative on PyTorch's CPU for a batch of one.
-    maps = layers.DepthwiseConv2D(
-        3, padding="same", depthwise_initializer=fan_in_uniform(), **last
+    scores = Conv2D(
+        1, 3, padding="same", kernel_initializer=fan_in_uniform(), **last
     )(x)
-    scores = ops.sum(maps, axis=-1, keepdims=True)
+    # The convolution over the whole map.
     logits = layers.Dense(
         num_logits, kernel_initializer=fan_in_uniform(), **last
     )(layers.Flatten()(x))

@@ -1,0 +1,285 @@
+"""Synthetic images that are refined to look real.
+
+A. Shrivastava, T. Pfister, O. Tuzel, J. Susskind, W. Wang and R. Webb,
+"Learning from Simulated and Unsupervised Images through Adversarial Training",
+CVPR 2017, https://arxiv.org/abs/1612.07828
+
+A refiner `R` makes synthetic images `x` look like real ones `y`, without
+changing what they show. The discriminator returns a map of the logits `D` of
+being refined, and `psi` are features of an image, by default the image itself:
+
+    L_R = E[sum softplus(D(R(x))) + w ||psi(R(x)) - psi(x)||_1],
+    L_D = E[sum softplus(-D(R(x)))] + E[sum softplus(D(y))].
+
+The sums are over the places of the map. The discriminator is shown refined
+images half of which are new, and half from a history of earlier ones. As in
+Algorithm 1, the refiner is updated `K_g` times and then the discriminator `K_d`
+times, after `R` was trained with the second term alone, and then `D` alone.
+"""
+
+import keras
+from keras import layers, ops
+
+from keras_gen.backend.precision import at_least_float32
+from keras_gen.checks import (
+    check_count,
+    check_not_negative,
+    check_option,
+    check_positive,
+)
+from keras_gen.engine import Batch, Examples
+from keras_gen.layers import Conv2D, ImagePool
+from keras_gen.losses.reconstruction import sum_by_example
+from keras_gen.models.translation import TranslationModel
+
+# Of the refiner, the first kernel size and the blocks; of the discriminator,
+# the kernel sizes and strides of its first layers, its pool, and the third.
+ARCHITECTURES = {
+    "gaze": (3, 4, (3, 2), (3, 2), (3, 1), (3, 1)),
+    "hand": (7, 10, (7, 4), (5, 2), (3, 2), (3, 2)),
+}
+
+
+def conv(x, filters, kernel_size, strides=1, activation="relu"):
+    return Conv2D(
+        filters, kernel_size, strides, padding="same", activation=activation
+    )(x)
+
+
+def refiner_network(shape, filters, kernel_size, num_blocks):
+    """Residual blocks at the size of the image, to images in [-1, 1]."""
+    images = keras.Input(shape)
+    x = conv(images, filters, kernel_size)
+    for _ in range(num_blocks):
+        h = conv(conv(x, filters, 3), filters, 3, activation=None)
+        x = layers.ReLU()(layers.Add()([x, h]))
+    x = Conv2D(shape[-1], 1)(x)
+    refined = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(images, refined, name="refiner")
+
+
+def local_discriminator(shape, filters, first, second, pool, third):
+    """To a map of logits, each of which sees a part of the image."""
+    images = keras.Input(shape)
+    x = conv(images, filters, *first)
+    x = conv(x, max(2 * filters // 3, 1), *second)
+    x = layers.MaxPooling2D(*pool, padding="same")(x)
+    last = max(filters // 3, 1)
+    x = conv(conv(x, last, *third), last, 1)
+    logits = Conv2D(1, 1, dtype="float32")(x)
+    return keras.Model(images, logits, name="discriminator")
+
+
+@keras.saving.register_keras_serializable(package="keras_gen")
+class SimGAN(TranslationModel):
+    """SimGAN, which refines synthetic images.
+
+    `fit(x, y)` takes synthetic and real images that do not belong together;
+    `keras_gen.data.zipped` makes batches of sets that are not as large. A
+    batch is divided over the updates of a step. What a synthetic image is
+    labeled with holds for the refined one: `model.translate(x)`.
+
+    The paper does not say the weight, the size of the history, and whether
+    there is normalization; these are those of ports of it, without.
+
+    Args:
+        image_shape: Tuple `(height, width, channels)` of images with values in
+            [-1, 1].
+        architecture: String. `"gaze"` for the networks of eyes of 55x35, or
+            `"hand"` for those of hands of 224x224.
+        num_blocks: Integer or `None`. The residual blocks of the refiner, by
+            default 4 or 10.
+        base_filters: Integer. The filters of the refiner.
+        discriminator_filters: Integer. The filters of the discriminator's
+            first layer; the others have two thirds and a third of them.
+        regularization_weight: Float, `w`.
+        history_size: Integer. The refined images that are kept; 0 for none. At
+            least the refined images of an update.
+        refiner_steps: Integer, `K_g`. The refiner's updates in a step.
+        discriminator_steps: Integer, `K_d`. The discriminator's.
+        refiner_pretraining: Integer. The steps in which the refiner is trained
+            to leave images as they are, and the discriminator is not trained.
+            By default 500: the paper's 1,000 updates.
+        discriminator_pretraining: Integer. The steps after them, in which the
+            discriminator alone is trained.
+        refiner: `keras.Model` from images to images.
+        discriminator: `keras.Model` from images to a map of logits of shape
+            `(batch, height, width, 1)`.
+        features: `keras.Model` from images to features, `psi`, or `None`.
+
+    Example:
+
+    ```python
+    model = keras_gen.SimGAN((32, 32, 1), base_filters=16)
+    model.compile()
+    train = keras_gen.data.zipped(synthetic, real, 3 * 64, value_range=(-1, 1))
+    model.fit(train.dataset, steps_per_epoch=train.steps_per_epoch, epochs=10)
+    refined = model.translate(synthetic_images)
+    ```
+
+    A bare `compile()` uses the stochastic gradient descent of the paper.
+    """
+
+    players = {"refiner": ["refiner"], "discriminator": ["discriminator"]}
+    directions = {"ab": "refiner"}
+    logged = ("adversarial_loss", "regularization_loss")
+    value_range = (-1.0, 1.0)
+    presets = {
+        "paper": {},
+        "small": {
+            "num_blocks": 2,
+            "base_filters": 16,
+            "discriminator_filters": 24,
+            "history_size": 1024,
+            "refiner_pretraining": 200,
+            "discriminator_pretraining": 100,
+        },
+        "smoke": {
+            "num_blocks": 1,
+            "base_filters": 4,
+            "discriminator_filters": 6,
+            "history_size": 64,
+            "refiner_pretraining": 4,
+            "discriminator_pretraining": 2,
+        },
+    }
+
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int] = (35, 55, 1),
+        architecture: str = "gaze",
+        num_blocks: int | None = None,
+        base_filters: int = 64,
+        discriminator_filters: int = 96,
+        regularization_weight: float = 0.5,
+        history_size: int = 25_600,
+        refiner_steps: int = 2,
+        discriminator_steps: int = 1,
+        refiner_pretraining: int = 500,
+        discriminator_pretraining: int = 200,
+        refiner: keras.Model | None = None,
+        discriminator: keras.Model | None = None,
+        features: keras.Model | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        check_option("architecture", architecture, ARCHITECTURES)
+        check_positive(
+            base_filters=base_filters,
+            discriminator_filters=discriminator_filters,
+        )
+        check_count(
+            least=1,
+            refiner_steps=refiner_steps,
+            discriminator_steps=discriminator_steps,
+        )
+        check_count(
+            history_size=history_size,
+            refiner_pretraining=refiner_pretraining,
+            discriminator_pretraining=discriminator_pretraining,
+        )
+        check_not_negative(regularization_weight=regularization_weight)
+        self.image_shape = shape = tuple(image_shape)
+        self.regularization_weight = regularization_weight
+        self.refiner_steps = refiner_steps
+        self.batch_parts = refiner_steps + discriminator_steps
+        self.refiner_pretraining = refiner_pretraining
+        self.pretraining = refiner_pretraining + discriminator_pretraining
+        kernel_size, blocks, *kinds = ARCHITECTURES[architecture]
+        self.refiner = self.network_of(
+            "refiner",
+            refiner,
+            lambda: refiner_network(
+                shape, base_filters, kernel_size, num_blocks or blocks
+            ),
+            inputs=[shape],
+            outputs=[shape],
+        )
+        self.discriminator = self.network_of(
+            "discriminator",
+            discriminator,
+            lambda: local_discriminator(shape, discriminator_filters, *kinds),
+            inputs=[shape],
+            outputs=[(None, None, 1)],
+            logits=1,
+        )
+        self.features = features
+        history_seed = self.seed_generator("history")
+        with self.building_scope():
+            self.pool = ImagePool(
+                history_size, shape, half=True, seed=history_seed
+            )
+
+    def data_spec(self):
+        images = Examples(self.image_shape, "image_shape", self.value_range)
+        return Batch(x=images, y=images)
+
+    def default_optimizer(self):
+        return keras.optimizers.SGD(1e-3)
+
+    def discriminate_step(self, x, training=False):
+        """The map of logits of being refined."""
+        return at_least_float32(self.discriminator(x, training=training))
+
+    def refine_step(self, x, training=False):
+        """Refined images."""
+        return self.translate_step(x, "ab", training=training)
+
+    def regularization_loss(self, x, refined):
+        """`||psi(R(x)) - psi(x)||_1`, a mean over the images."""
+        x = at_least_float32(x)
+        if self.features is not None:
+            x, refined = self.features(x), self.features(refined)
+        return ops.mean(sum_by_example(ops.abs(refined - x)))
+
+    def refiner_loss(self, batch, training):
+        refined = self.refine_step(batch.x, training)
+        logits = self.discriminate_step(refined, training)
+        adversarial = ops.mean(sum_by_example(ops.softplus(logits)))
+        distance = self.regularization_loss(batch.x, refined)
+        self.log(adversarial_loss=adversarial, regularization_loss=distance)
+        if training and self.pretraining:
+            begun = self.steps_seen >= self.pretraining
+            adversarial = ops.cast(begun, adversarial.dtype) * adversarial
+        return adversarial + self.regularization_weight * distance
+
+    def loss_of_discriminator(self, batch, refined, training):
+        """`L_D`, of images that were refined."""
+        refined = self.discriminate_step(refined, training)
+        real = self.discriminate_step(batch.y, training)
+        return ops.mean(sum_by_example(ops.softplus(-refined))) + ops.mean(
+            sum_by_example(ops.softplus(real))
+        )
+
+    def discriminator_loss(self, batch, training):
+        refined = ops.stop_gradient(self.refine_step(batch.x, training))
+        return self.loss_of_discriminator(batch, refined, training)
+
+    def training_step(self, batch):
+        parts = self.split(batch, self.batch_parts)
+
+        def update_refiner():
+            for part in parts[: self.refiner_steps]:
+                self.minimize("refiner", part)
+
+        def update_discriminator():
+            for part in parts[self.refiner_steps :]:
+                refined = self.refine_step(part.x, training=True)
+                shown = self.pool(refined, training=True)
+                self.minimize(
+                    "discriminator",
+                    lambda part=part, shown=shown: self.loss_of_discriminator(
+                        part, shown, training=True
+                    ),
+                )
+
+        if not self.pretraining:
+            update_refiner()
+            update_discriminator()
+            return
+        step = ops.convert_to_tensor(self.steps_seen)
+        first = step < self.refiner_pretraining
+        self.when(
+            ops.logical_or(first, step >= self.pretraining), update_refiner
+        )
+        self.when(ops.logical_not(first), update_discriminator)
