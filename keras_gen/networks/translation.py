@@ -299,6 +299,19 @@ def patch_discriminator(
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name=name)
 
 
+def halved(images):
+    """Means over 3x3 pixels at every second one, of those that exist.
+
+    As padding by one pixel that is not counted has it in PyTorch. Keras' own
+    padding is not the same on all backends.
+    """
+
+    def means(x):
+        return layers.AveragePooling2D(3, 2)(layers.ZeroPadding2D(1)(x))
+
+    return means(images) / means(ops.ones_like(images[..., :1]))
+
+
 def multi_scale_discriminator(
     shapes: list[tuple[int, int, int]],
     filters: int = 64,
@@ -333,7 +346,7 @@ def multi_scale_discriminator(
             **options,
         )
         maps.append(network(images if len(images) > 1 else images[0]))
-        images = [layers.AveragePooling2D(3, 2, "same")(x) for x in images]
+        images = [halved(x) for x in images]
     return keras.Model(
         inputs if len(inputs) > 1 else inputs[0], maps, name=name
     )

@@ -136,6 +136,7 @@ def test_presets_are_those_of_the_class(name):
         (VARIANTS[7], (), "clustering_error"),
         (("dc_ign",), ("--batches=8",), "plain_light_inactive_change"),
         (("dcgan",), ("--labels=100",), "svm_error_features"),
+        (("simgan",), ("--limit=100", "--epochs=1"), "pixel_error_refined"),
     ],
 )
 def test_claims(command, options, figure, finished):

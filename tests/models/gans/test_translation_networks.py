@@ -4,11 +4,12 @@ import functools
 
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 
 from keras_gen.layers import InstanceNormalization
 from keras_gen.networks.translation import (
     encoder_decoder,
+    halved,
     patch_discriminator,
     patch_layers,
     receptive_field,
@@ -91,3 +92,17 @@ def test_images_stay_where_they_are_in_the_generator_of_cyclegan():
 def test_images_too_small_for_the_patches_are_refused():
     with pytest.raises(ValueError, match="at least 24 for 3.*(16, 64, 3)"):
         patch_discriminator([(16, 64, 3)])
+
+
+def test_images_are_halved_without_counting_the_border():
+    x = np.arange(30.0, dtype="float32").reshape(1, 5, 6, 1)
+    found = np.asarray(ops.convert_to_numpy(halved(ops.convert_to_tensor(x))))
+    expected = [
+        [
+            x[0, max(2 * i - 1, 0) : 2 * i + 2, max(2 * j - 1, 0) : 2 * j + 2]
+            for j in range(3)
+        ]
+        for i in range(3)
+    ]
+    expected = [[part.mean() for part in row] for row in expected]
+    np.testing.assert_allclose(found[0, ..., 0], expected, rtol=1e-6)
