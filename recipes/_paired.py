@@ -90,6 +90,19 @@ def fidelity(run, model, features, translated, b):
     }
 
 
+def agreement(run, model, translated):
+    """For each attribute, the fraction of translations of scenes that have it.
+
+    As a classifier says that is trained on scenes.
+    """
+    (attributes,) = _scenes.scenes("test", None, ("attributes",))
+    judge = _scenes.AttributeClassifier(run.smoke)
+    found = judge.agreement(
+        translated, attributes[: len(translated)], model.value_range
+    )
+    return {f"{name}_agreement": value for name, value in found.items()}
+
+
 def diversity(run, model, count=100, draws=10):
     """How much the fill of a scene varies with what is drawn.
 

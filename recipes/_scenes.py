@@ -40,21 +40,42 @@ def scenes(split, image_size, features, limit=None, value_range=(0, 1)):
     return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
 
+def centers(images):
+    """Where the mass of what differs from the ground is, in pixels."""
+    ground = np.median(images, axis=(1, 2), keepdims=True)
+    mass = np.abs(images - ground).max(axis=-1)
+    mass = np.where(mass > 0.5 * mass.max(axis=(1, 2), keepdims=True), mass, 0)
+    mass /= mass.sum(axis=(1, 2), keepdims=True)
+    places = np.arange(images.shape[1])
+    return np.stack([mass.sum(axis) @ places for axis in (1, 2)], axis=1)
+
+
+def center_shift(images, others):
+    """By how many pixels the center of the shape moves: the median."""
+    moved = np.linalg.norm(centers(others) - centers(images), axis=1)
+    return float(np.median(moved))
+
+
 class AttributeClassifier:
     """Says which attributes an image of a scene has.
 
-    It is trained on all training scenes when it is made.
+    It is trained on training scenes when it is made: on all of them, or, of a
+    run of the preset `smoke`, on a few.
 
     Args:
-        image_size: Integer. The side of the images.
-        epochs: Integer.
-        limit: Integer. How many training scenes, or `None` for all.
+        smoke: Boolean.
     """
 
-    def __init__(self, image_size, epochs=4, limit=None):
+    side = 32
+
+    def __init__(self, smoke=False):
         images, attributes = scenes(
-            "train", image_size, ("image", "attributes"), limit
+            "train",
+            self.side,
+            ("image", "attributes"),
+            500 if smoke else None,
         )
+        keras.utils.set_random_seed(0)
         x = inputs = keras.Input(images.shape[1:])
         for filters in (32, 64, 128):
             x = layers.Conv2D(filters, 3, padding="same")(x)
@@ -75,12 +96,13 @@ class AttributeClassifier:
         )
         print("Training a classifier of attributes, which judges translations.")
         labels = dict(zip(NAMES, attributes.T, strict=True))
-        self.network.fit(images, labels, 128, epochs, verbose=2)
+        self.network.fit(images, labels, 128, 1 if smoke else 4, verbose=2)
 
     def __call__(self, images, value_range=(0, 1)):
         """Their attributes, an integer array of shape `(n, 4)`."""
         low, high = value_range
         images = (images - low) / (high - low)
+        images = np.asarray(data.resize_images(images, self.side))
         logits = self.network.predict(images, batch_size=500, verbose=0)
         return np.stack([logits[name].argmax(-1) for name in NAMES], axis=1)
 

@@ -97,9 +97,14 @@ def domains(run, split):
 
 
 def with_value(split, attribute, value):
-    """The scenes whose attribute has a value."""
+    """The scenes whose attribute has a value, on one ground.
+
+    Of both grounds, a translation may exchange them and be its own inverse.
+    """
     (attributes,) = _scenes.scenes(split, None, ("attributes",))
     has_it = attributes[:, _scenes.NAMES.index(attribute)] == value
+    if attribute != "ground":
+        has_it &= attributes[:, _scenes.NAMES.index("ground")] == 0
     return data.select(data.load("scenes", split), np.flatnonzero(has_it))
 
 
@@ -179,13 +184,14 @@ def attribute_quality(run, model, count):
     wanted = np.concatenate([of_a, of_b])
     wanted[:, index] = sum(VALUES[run.domains]) - wanted[:, index]
     cycle_a, cycle_b = cycles(model, a, b)
-    judge = _scenes.AttributeClassifier(
-        run.options.image_size, *((1, 500) if run.smoke else ())
-    )
+    judge = _scenes.AttributeClassifier(run.smoke)
     translated = np.concatenate([cycle_a[1], cycle_b[1]])
     found = judge.agreement(translated, wanted, model.value_range)
     return {
         **{f"{name}_agreement": value for name, value in found.items()},
+        "center_shift": _scenes.center_shift(
+            np.concatenate([a, b]), translated
+        ),
         **cycle_errors(model, cycle_a, cycle_b),
     }
 

@@ -4,14 +4,14 @@
     KERAS_BACKEND=jax python recipes/discogan.py --dataset folder --data-dir DIR
 
 It learns from red and from blue scenes to exchange the color; with `--domains
-texture` stripes and dots, with `--domains edges` outlines and images. Of light
-and dark ground, it may find that the one is the negative of the other. Or it
+texture` stripes and dots, with `--domains edges` outlines and images. Or it
 learns from your own pictures, in the folders A and B, or trainA and trainB. A
 batch is divided over three updates. In the pictures of samples are, side by
 side, `a`, its translation, and what that translates back into; below the same
 of `b`. The metrics are of held-out scenes: the fraction of each attribute that
 a classifier, trained on scenes, finds in the translations, of which one is to
-change, and the mean absolute error of both cycles as a fraction of the range.
+change; by how many pixels the shape moves; and the mean absolute error of both
+cycles as a fraction of the range.
 """
 
 import _recipe as recipe

@@ -10,8 +10,9 @@ the folders A and B. `--reverse` swaps the two. In the pictures of samples
 are, side by side, what is translated, the translation, and the image that it
 came from. The metrics are of held-out pairs: the mean absolute error in units
 of the range, the error of the mean image of the training images, the peak
-signal-to-noise ratio, and how sharp translations are against the images: the
-ratio of their total variations.
+signal-to-noise ratio, how sharp translations are against the images: the ratio
+of their total variations; and of scenes from layouts, the fraction of each
+attribute that a classifier finds; from edges, how much their colors vary.
 """
 
 import _paired
@@ -67,6 +68,8 @@ def main(options):
     )
     translated = model.translate(a, seed=0, batch_size=16)
     report = _paired.fidelity(run, model, features, translated, b)
+    if features == ("layout", "image"):
+        report.update(_paired.agreement(run, model, translated))
     if features == ("edges", "image"):
         report.update(_paired.diversity(run, model))
     return run.finish(model, report)

@@ -33,7 +33,7 @@ PRESETS = {
     ),
     "small": recipe.Preset(
         epochs=10,
-        steps_per_epoch=300,
+        steps_per_epoch=150,
         batch_size=16,
         dataset="speech",
         image_size=None,

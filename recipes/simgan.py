@@ -19,6 +19,7 @@ import numpy as np
 
 import _apply
 import _recipe as recipe
+import _scenes
 import _unpaired
 import keras_gen
 from keras_gen import callbacks, data
@@ -50,16 +51,6 @@ def statistics(images):
     return np.array([images.mean(), images.std(), np.mean(edges)])
 
 
-def centers(images):
-    """Where the mass of what differs from the ground is, in pixels."""
-    ground = np.median(images, axis=(1, 2), keepdims=True)
-    mass = np.abs(images - ground).max(axis=-1)
-    mass = np.where(mass > 0.5 * mass.max(axis=(1, 2), keepdims=True), mass, 0)
-    mass /= mass.sum(axis=(1, 2), keepdims=True)
-    places = np.arange(images.shape[1])
-    return np.stack([mass.sum(axis) @ places for axis in (1, 2)], axis=1)
-
-
 def realism(model, synthetic, real):
     """What the metrics say of refined images."""
     refined = model.translate(synthetic)
@@ -69,10 +60,9 @@ def realism(model, synthetic, real):
     )
     names = ("mean", "deviation", "sharpness")
     found = dict(zip(names, (after / before).tolist(), strict=True))
-    moved = np.linalg.norm(centers(refined) - centers(synthetic), axis=1)
     return {
         **{f"{name}_distance_ratio": value for name, value in found.items()},
-        "center_shift": float(np.median(moved)),
+        "center_shift": _scenes.center_shift(synthetic, refined),
     }
 
 

@@ -99,7 +99,7 @@ def quality(run, model):
     own = binary[:, SHAPES:]
     translated = model.translate(images, labels=own[order])
     again = model.translate(translated, labels=own)
-    judge = _scenes.AttributeClassifier(side, *((1, 500) if run.smoke else ()))
+    judge = _scenes.AttributeClassifier(run.smoke)
     real = judge.agreement(images, attributes, spread)
     found = judge.agreement(translated, wanted, spread)
     return {

@@ -166,7 +166,7 @@ class DiscoGAN(UnpairedTranslationModel):
     presets = {
         "paper": {},
         "small": {
-            "width": 16,
+            "width": 32,
             "reconstruction_rate": Schedule(
                 0.01, 0.5, over=1, unit="steps", after=1000
             ),

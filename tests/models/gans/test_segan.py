@@ -176,8 +176,8 @@ def test_lengths_and_skip_connections():
         if isinstance(layer, layers.Conv2D | layers.Conv2DTranspose)
     ]
     encoder, decoder = maps[:3], maps[3:]
-    assert encoder == [(16, 1, 2), (8, 1, 3), (4, 1, 4)]
-    assert decoder == [(8, 1, 3), (16, 1, 2), (32, 1, 1)]
+    assert encoder == [(1, 16, 2), (1, 8, 3), (1, 4, 4)]
+    assert decoder == [(1, 8, 3), (1, 16, 2), (1, 32, 1)]
     joined = [
         layer.output.shape[-1]
         for layer in model.generator.layers
@@ -255,7 +255,7 @@ def test_the_reference_is_the_first_clean_batch():
     emphasized = [
         lfilter([1.0, -0.5], [1.0], x, axis=1) for x in (clean, noisy)
     ]
-    expected = np.concatenate(emphasized, axis=-1)[:, :, None]
+    expected = np.concatenate(emphasized, axis=-1)[:, None]
     # Of a batch of four, the first two stand twice.
     np.testing.assert_allclose(
         array(reference.examples), expected[[0, 1, 2, 3, 0, 1]], atol=1e-6

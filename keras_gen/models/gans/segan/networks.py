@@ -1,6 +1,7 @@
 """The networks of SEGAN: convolutions over time.
 
-Signals are maps whose width is 1.
+Signals are maps whose height is 1, which convolutions are quicker on than of
+width 1.
 """
 
 from functools import partial
@@ -24,8 +25,8 @@ def strided(layer, filters, kernel_size):
     """A layer that halves or doubles the length of signals."""
     return layer(
         filters,
-        (kernel_size, 1),
-        (2, 1),
+        (1, kernel_size),
+        (1, 2),
         padding="same",
         kernel_initializer=normal(),
     )
@@ -42,7 +43,7 @@ def segan_generator(shape, filters, kernel_size, latents):
     """
     length, _ = shape
     signal = keras.Input(shape)
-    x = layers.Reshape((length, 1, 1))(signal)
+    x = layers.Reshape((1, length, 1))(signal)
     skips = []
     for size in filters:
         x = strided(Conv2D, size, kernel_size)(x)
@@ -50,10 +51,10 @@ def segan_generator(shape, filters, kernel_size, latents):
         x = prelu()(x)
     inputs = [signal]
     if latents:
-        *_, maps, _, channels = x.shape
+        *_, maps, channels = x.shape
         z = keras.Input((maps, channels))
         inputs.append(z)
-        z = layers.Reshape((maps, 1, channels))(z)
+        z = layers.Reshape((1, maps, channels))(z)
         x = layers.Concatenate()([z, x])
     for size, skip in zip(filters[-2::-1], skips[-2::-1], strict=True):
         x = prelu()(strided(Conv2DTranspose, size, kernel_size)(x))
@@ -70,7 +71,7 @@ def segan_discriminator(shape, filters, kernel_size, reference_size):
     """From a clean or enhanced signal and the noisy one to a score."""
     inputs = [keras.Input(shape), keras.Input(shape)]
     pair = layers.Concatenate()(inputs)
-    x = layers.Reshape((shape[0], 1, pair.shape[-1]))(pair)
+    x = layers.Reshape((1, shape[0], pair.shape[-1]))(pair)
     reference = FirstBatch(reference_size)(x)
     gamma = partial(keras.initializers.RandomNormal, 1.0, 0.02)
     for size in filters:
