@@ -45,7 +45,7 @@ def centers(images):
     ground = np.median(images, axis=(1, 2), keepdims=True)
     mass = np.abs(images - ground).max(axis=-1)
     mass = np.where(mass > 0.5 * mass.max(axis=(1, 2), keepdims=True), mass, 0)
-    mass /= mass.sum(axis=(1, 2), keepdims=True)
+    mass /= np.maximum(mass.sum(axis=(1, 2), keepdims=True), 1e-6)
     places = np.arange(images.shape[1])
     return np.stack([mass.sum(axis) @ places for axis in (1, 2)], axis=1)
 

@@ -125,13 +125,16 @@ def first_examples(run, model, count, features="image"):
 
 
 def cycles(model, a, b):
-    """Images, their translations, and these translated back."""
-    there = model.translate(a), model.translate(b, direction="ba")
-    back = [
-        model.translate(there[0], direction="ba"),
-        model.translate(there[1], direction="ab"),
-    ]
-    return (a, there[0], back[0]), (b, there[1], back[1])
+    """Images, their translations, and these translated back, if they are."""
+    found = []
+    for there, x in (("ab", a), ("ba", b)):
+        images, back = [x], there[::-1]
+        for direction in (there, back):
+            if direction in model.directions:
+                translated = model.translate(images[-1], direction=direction)
+                images.append(translated)
+        found.append(images)
+    return found
 
 
 def shown(of_a, of_b):
@@ -157,7 +160,7 @@ def cycle_errors(model, of_a, of_b):
     low, high = model.value_range
     return {
         f"cycle_error_{name}": float(np.abs(x - back).mean() / (high - low))
-        for name, (x, _, back) in (("a", of_a), ("b", of_b))
+        for name, (x, *_, back) in (("a", of_a), ("b", of_b))
     }
 
 
@@ -196,15 +199,18 @@ def attribute_quality(run, model, count):
     }
 
 
-def fit(run, model):
+def fit(run, model, augment=()):
     """Trains, and measures held-out scenes.
+
+    Args:
+        augment: Tuple. The augmentation of the paper's run.
 
     Returns:
         Dictionary of metrics.
     """
     order = run.order
     if run.options.preset == "paper" and not run.options.augment:
-        order["augment"] = ("jitter", "flip")
+        order["augment"] = augment
     train = data.zipped(
         *domains(run, "train"),
         run.batch_size,

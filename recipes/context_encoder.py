@@ -62,8 +62,11 @@ def border_means(x, masks):
     """The mean color of the visible pixels beside the hidden ones."""
     near = np.zeros_like(masks)
     for axis in (1, 2):
-        for shift in (-1, 1):
-            near |= np.roll(masks, shift, axis)
+        before, after = [slice(None)] * 4, [slice(None)] * 4
+        before[axis], after[axis] = slice(None, -1), slice(1, None)
+        before, after = tuple(before), tuple(after)
+        near[before] |= masks[after]
+        near[after] |= masks[before]
     near &= ~masks
     total = (near * x).sum(axis=(1, 2), keepdims=True)
     return total / near.sum(axis=(1, 2), keepdims=True)
@@ -98,6 +101,11 @@ def apply(options):
             (painted,) = model.inpaint(x[None])
         else:
             opacity = _apply.read_opacity(source, sides)
+            if opacity.min() >= 0.5:
+                raise SystemExit(
+                    "A picture must be transparent where it is to be "
+                    f"inpainted. Received: {source}, which is opaque."
+                )
             (painted,) = model.inpaint(x[None], opacity < 0.5)
         _apply.write(target, 0.5 * painted + 0.5)
 
@@ -115,7 +123,8 @@ def main(options):
     model.summary()
     order = run.order
     if options.preset == "paper" and not options.augment:
-        order["augment"] = ("crop",)
+        # Crops of 128 pixels of images of 350.
+        order["augment"] = (data.augmentation("jitter", factor=350 / 128),)
     train = data.pipeline(
         run.load("train"),
         run.batch_size,

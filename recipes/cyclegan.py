@@ -61,7 +61,9 @@ def main(options):
             model, keras.optimizers.Adam(decay, beta_1=0.5, epsilon=1e-8)
         )
     model.summary()
-    return run.finish(model, _unpaired.fit(run, model))
+    return run.finish(
+        model, _unpaired.fit(run, model, augment=("jitter", "flip"))
+    )
 
 
 if __name__ == "__main__":

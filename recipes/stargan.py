@@ -118,16 +118,25 @@ class Options(_apply.Options):
     class."""
 
 
+def apply(options):
+    """Gives pictures the labels of `--labels`."""
+    labels = list(options.labels)
+    if not labels:
+        raise SystemExit(
+            "`--labels` must say what `--apply` makes of pictures. Received: "
+            "none. Pass a 0 or 1 for each attribute, or a class."
+        )
+
+    def translate(model, x):
+        classes = model.label_sets.num_classes
+        return model.translate(x, labels=labels[0] if classes else labels)
+
+    _apply.to_pictures("stargan", options, translate)
+
+
 def main(options):
     if options.apply:
-        labels = (
-            options.labels[0] if len(options.labels) == 1 else options.labels
-        )
-        return _apply.to_pictures(
-            "stargan",
-            options,
-            lambda model, x: model.translate(x, labels=labels),
-        )
+        return apply(options)
     run = recipe.start("stargan", options, PRESETS)
     label, arguments = labels_of(run, run.load("train").element_spec)
     model = run.resumed()
@@ -150,13 +159,15 @@ def main(options):
         }
         run.compile(model, adam)
     model.summary()
-    features = ("image", label)
+    features, order = ("image", label), run.order
+    if options.preset == "paper" and not options.augment:
+        order["augment"] = ("flip",)
     train = data.pipeline(
         run.load("train"),
         run.batch_size,
         features=features,
         value_range=model.value_range,
-        **run.order,
+        **order,
     )
     x, y = run.images("test", 8, model.value_range, features)
     scenes = run.options.dataset == "scenes"

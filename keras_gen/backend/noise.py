@@ -61,13 +61,15 @@ def uniform(shape, seed, minval=0.0, maxval=1.0, dtype=None):
     )
 
 
-def permuted(x, seed):
+def permuted(x, seed, groups=None):
     """The examples of a batch in random order.
 
     Args:
         x: Structure of tensors, whose rows stay together. The batch is the
-            one that all workers share.
+            one that all workers share: a row may be another worker's.
         seed: `keras.random.SeedGenerator` or integer.
+        groups: Integer tensor of shape `(batch,)`, or `None`. Examples change
+            places with others of their group alone.
 
     Returns:
         The structure, which no gradient passes through.
@@ -76,7 +78,15 @@ def permuted(x, seed):
         lambda leaf: backend.gather(ops.stop_gradient(leaf)), x
     )
     n = ops.shape(keras.tree.flatten(whole)[0])[0]
-    order = ops.argsort(keras.random.uniform((n,), seed=seed))
+    draws = keras.random.uniform((n,), seed=seed)
+    order = ops.argsort(draws)
+    if groups is not None:
+        groups = ops.cast(backend.gather(groups), draws.dtype)
+        # By group, in random order; and the places of the groups, in theirs.
+        order = ops.argsort(2.0 * groups + draws)
+        places = ops.arange(n, dtype=draws.dtype) / ops.cast(n, draws.dtype)
+        places = ops.argsort(2.0 * groups + places)
+        order = ops.take(order, ops.argsort(places))
     return keras.tree.map_structure(
         lambda leaf: own_rows(ops.take(leaf, order, axis=0)), whole
     )

@@ -51,12 +51,12 @@ _GROUNDS = (0.85, 0.2)
 _RADII = (0.16, 0.24)
 _SQUARE = math.sqrt(math.pi) / 2
 _TRIANGLE = math.sqrt(math.pi / (3 * math.sqrt(3)))
-# Periods of a texture along the side, and how dark its gaps are.
 # How a bad camera sees: the standard deviation of its blur, as a fraction of
 # the side, and of its noise; its contrast, and the gray that it is drawn to.
 _BLUR = 0.02
 _NOISE = 0.06
 _FADED = (0.6, 0.45)
+# Periods of a texture along the side, and how dark its gaps are.
 _FREQUENCY = 8.0
 _CONTRAST = 0.6
 # In a layout, dots are of half the brightness.

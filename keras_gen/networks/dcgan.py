@@ -85,7 +85,7 @@ def dcgan_discriminator(
     return keras.Model(images, x, name=name)
 
 
-def halvings(image_shape):
+def halvings(image_shape, argument="image_shape"):
     """The sides of the smallest feature maps, and how often they were halved.
 
     Of 64x64 they are 4x4, of 28x28 7x7, of 80x48 10x6: one is 4 to 7, or odd.
@@ -95,8 +95,8 @@ def halvings(image_shape):
         sides, halved = [side // 2 for side in sides], halved + 1
     if not halved or len(image_shape) != 3:
         raise ValueError(
-            "`image_shape` must have even sides of at least 8. Received: "
-            f"image_shape={image_shape}. Resize the images, or pass networks "
+            f"`{argument}` must have even sides of at least 8. Received: "
+            f"{argument}={image_shape}. Resize the images, or pass networks "
             "of your own."
         )
     return tuple(sides), halved

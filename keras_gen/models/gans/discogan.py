@@ -39,7 +39,11 @@ from keras_gen.losses.adversarial import (
     non_saturating_generator,
 )
 from keras_gen.models.unpaired import UnpairedTranslationModel
-from keras_gen.networks.conv import strided_conv, transposed_conv
+from keras_gen.networks.conv import (
+    fan_in_uniform,
+    strided_conv,
+    transposed_conv,
+)
 from keras_gen.networks.dcgan import halvings
 from keras_gen.schedules import Schedule, check_scheduled
 
@@ -51,26 +55,37 @@ MODES = {
 }
 
 
+def uniform():
+    """The initializer of PyTorch's layers."""
+    return {"kernel_initializer": fan_in_uniform()}
+
+
 def conv_generator(source, target, filters, bottleneck_units, name):
     """Convolutions that halve the sides, and transposed ones that double them.
 
     To images in [0, 1].
     """
-    sides, halved = halvings(source)
+    sides, halved = halvings(source, "input_shape")
     x = images = keras.Input(source)
     for level in range(halved):
-        x = strided_conv(filters * 2**level, 4, use_bias=False)(x)
+        x = strided_conv(filters * 2**level, 4, use_bias=False, **uniform())(x)
         x = layers.LeakyReLU(0.2)(BatchNormalization()(x) if level else x)
     if bottleneck_units:
-        x = layers.Conv2D(bottleneck_units, sides, use_bias=False)(x)
+        x = layers.Conv2D(bottleneck_units, sides, use_bias=False, **uniform())(
+            x
+        )
         x = layers.LeakyReLU(0.2)(BatchNormalization()(x))
         widest = filters * 2 ** (halved - 1)
-        x = layers.Conv2DTranspose(widest, sides, use_bias=False)(x)
+        x = layers.Conv2DTranspose(widest, sides, use_bias=False, **uniform())(
+            x
+        )
         x = layers.ReLU()(BatchNormalization()(x))
     for level in reversed(range(halved - 1)):
-        x = transposed_conv(filters * 2**level, 4, use_bias=False)(x)
+        x = transposed_conv(filters * 2**level, 4, use_bias=False, **uniform())(
+            x
+        )
         x = layers.ReLU()(BatchNormalization()(x))
-    x = transposed_conv(target[-1], 4, use_bias=False)(x)
+    x = transposed_conv(target[-1], 4, use_bias=False, **uniform())(x)
     translated = layers.Activation("sigmoid", dtype="float32")(x)
     return keras.Model(images, translated, name=name)
 
@@ -78,11 +93,12 @@ def conv_generator(source, target, filters, bottleneck_units, name):
 def conv_discriminator(shape, filters, name):
     """To a logit and the outputs of all hidden layers but the first."""
     x, features = (images := keras.Input(shape)), []
-    for level in range(halvings(shape)[1]):
-        x = strided_conv(filters * 2**level, 4, use_bias=False)(x)
+    for level in range(halvings(shape, "input_shape")[1]):
+        x = strided_conv(filters * 2**level, 4, use_bias=False, **uniform())(x)
         x = layers.LeakyReLU(0.2)(BatchNormalization()(x) if level else x)
         features.append(x)
-    logit = layers.Dense(1, use_bias=False)(layers.Flatten()(x))
+    last = layers.Dense(1, use_bias=False, dtype="float32", **uniform())
+    logit = last(layers.Flatten()(x))
     return keras.Model(images, [logit, *features[1:]], name=name)
 
 
@@ -95,7 +111,7 @@ def mlp_generator(source, target, units, name):
 
 
 def mlp_discriminator(shape, units, name):
-    """Five layers, to a logit and the outputs of the hidden ones but one."""
+    """Five layers, to a logit and the outputs of all hidden but the first."""
     x, features = (points := keras.Input(shape)), []
     for _ in range(4):
         x = layers.Dense(units, activation="relu")(x)
@@ -133,11 +149,12 @@ class DiscoGAN(UnpairedTranslationModel):
         adversarial_weight: Float. The weight of `L_GAN`.
         feature_weight: Float. The weight of `L_FM`.
         reconstruction_rate: Float in [0, 1] or `Schedule`, `r`. Defaults to
-            0.01 for the first 3,333 steps, which are the 10,000 iterations of
-            the official code, and 0.5 from there on.
+            0.01 for the first 3,333 steps, which with two updates of the
+            generators are the 10,000 iterations of the official code, and 0.5
+            from there on.
         generator_steps: Integer. The updates of the generators in a step.
-        weight_decay: Float. The derivative of half this times the squares of
-            all weights is added to their gradients.
+        weight_decay: Float. The coefficient of the L2 penalty: this times each
+            weight is added to its gradient.
         generator_ab: `keras.Model` from examples `a` to examples `b`.
         generator_ba: `keras.Model` from examples `b` to examples `a`.
         discriminator_a: `keras.Model` from examples `a` to logits of shape
@@ -168,7 +185,7 @@ class DiscoGAN(UnpairedTranslationModel):
         "small": {
             "width": 32,
             "reconstruction_rate": Schedule(
-                0.01, 0.5, over=1, unit="steps", after=1000
+                0.01, 0.5, over=1, unit="steps", after=999
             ),
         },
         "smoke": {"width": 4},
@@ -196,6 +213,11 @@ class DiscoGAN(UnpairedTranslationModel):
         super().__init__(**kwargs)
         check_option("mode", mode, MODES)
         check_option("architecture", architecture, ("dcgan", "mlp"))
+        if architecture == "mlp" and len(input_shape) != 1:
+            raise ValueError(
+                '`input_shape` must be (size,) for `architecture="mlp"`. '
+                f"Received: input_shape={tuple(input_shape)}."
+            )
         check_at_least(1, generator_steps=generator_steps)
         if reconstruction_rate is None:
             reconstruction_rate = Schedule(
@@ -210,11 +232,13 @@ class DiscoGAN(UnpairedTranslationModel):
             weight_decay=weight_decay,
         )
         convolutional = architecture == "dcgan"
-        width = width or (64 if convolutional else 128)
+        if width is None:
+            width = 64 if convolutional else 128
         check_positive(width=width)
         self.reconstructs = mode != "gan"
         self.adversarial_weight = adversarial_weight
         self.feature_weight = feature_weight
+        self.weight_decay = weight_decay
         self.reconstruction_rate = reconstruction_rate
         self.batch_parts = 1 + generator_steps
         self.value_range = (0.0, 1.0) if convolutional else None
@@ -249,9 +273,16 @@ class DiscoGAN(UnpairedTranslationModel):
             new_discriminator,
             outputs=[(1,), ...],
         )
-        for player in self.players:
-            for variable in self.player_variables(player):
-                variable.regularizer = keras.regularizers.L2(weight_decay / 2)
+
+    def transform_gradients(self, player, gradients):
+        """With the weight decay of PyTorch's Adam."""
+        variables = [
+            v for v in self.optimizer.player_variables(player) if v.trainable
+        ]
+        return [
+            gradient + ops.cast(self.weight_decay * value, gradient.dtype)
+            for gradient, value in zip(gradients, variables, strict=True)
+        ]
 
     def loss_of_generators(self, batch, training):
         """`L_G`, and the generated examples by their domains."""
@@ -288,8 +319,9 @@ class DiscoGAN(UnpairedTranslationModel):
     def discriminated(self, domain, x, training):
         """The logits of a domain's discriminator, and a list of features."""
         outputs = self.discriminate_step(domain, x, training)
-        logit, *features = outputs if isinstance(outputs, list) else [outputs]
-        return logit, features
+        if not isinstance(outputs, list | tuple):
+            outputs = [outputs]
+        return outputs[0], outputs[1:]
 
     def loss_of_discriminators(self, batch, fake, training):
         """`L_D`, of examples that were generated."""

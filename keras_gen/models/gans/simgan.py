@@ -243,9 +243,9 @@ class SimGAN(TranslationModel):
             adversarial = ops.cast(begun, adversarial.dtype) * adversarial
         return adversarial + self.regularization_weight * distance
 
-    def loss_of_discriminator(self, batch, refined, training):
+    def loss_of_discriminator(self, batch, fake, training):
         """`L_D`, of images that were refined."""
-        refined = self.discriminate_step(refined, training)
+        refined = self.discriminate_step(fake, training)
         real = self.discriminate_step(batch.y, training)
         return ops.mean(sum_by_example(ops.softplus(-refined))) + ops.mean(
             sum_by_example(ops.softplus(real))

@@ -102,6 +102,26 @@ def test_losses_of_a_constant_prediction(visible):
     np.testing.assert_allclose(loss, 2 * adversarial + 0.4, rtol=1e-5)
 
 
+@pytest.mark.parametrize("visible", [None, 0.0, 3.0])
+def test_losses_with_random_masks(visible):
+    """Of all pixels, the visible ones with a weight of their own."""
+    model = small(
+        mask="random_region",
+        visible_weight=visible,
+        decoder=constant_decoder(0.25, SHAPE),
+        discriminator=constant_discriminator(0.4, SHAPE),
+    )
+    x = array(batch_of(model).x)
+    masks = np.random.default_rng(1).random((4, 16, 16, 1)) < 0.3
+    weight = 1.0 if visible is None else visible
+    squared = np.mean(np.where(masks, 1.0, weight) * (x - 0.25) ** 2)
+    adversarial = math.log1p(math.exp(-0.4))
+    batch = Batch(tensor(x), ops.convert_to_tensor(masks))
+    loss = array(model.generator_loss(batch, training=True))
+    expected = 0.999 * squared + 0.001 * adversarial
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
 def test_without_overlap_it_is_the_mean_squared_error():
     model = simple(overlap=0, adversarial_weight=0.0)
     batch = batch_of(model)
@@ -165,6 +185,24 @@ def test_nothing_of_the_hole_is_seen():
     ]
     np.testing.assert_array_equal(predicted[0], predicted[1])
     assert np.abs(predicted[0] - predicted[2]).max() > 1e-4
+
+
+def test_nothing_of_random_masks_is_seen():
+    model = small(mask="random_block")
+    randomize(model.encoder)
+    randomize(model.decoder)
+    x = array(batch_of(model).x)
+    masks = np.random.default_rng(1).random((4, 16, 16, 1)) < 0.3
+    changed = np.where(masks, np.float32(0.9), x)
+    found = [
+        array(
+            model.predict_hidden_step(
+                tensor(images), ops.convert_to_tensor(masks)
+            )
+        )
+        for images in (x, changed)
+    ]
+    np.testing.assert_array_equal(*found)
 
 
 def test_inpainting_changes_the_hole_alone():
@@ -251,14 +289,28 @@ def test_the_fill_of_colors():
     assert (context[0, 4, 4] == 1.0).all()
 
 
-def test_the_rates_of_the_official_code():
+def test_the_settings_of_the_official_code():
     model = small()
-    model.compile()
-    rates = {
-        player: float(array(model.optimizer[player].learning_rate))
-        for player in model.players
+    adams = {
+        player: optimizer.get_config()
+        for player, optimizer in model.default_optimizers().items()
     }
-    np.testing.assert_allclose(rates["generator"], 10 * rates["discriminator"])
+    assert adams["discriminator"]["learning_rate"] == pytest.approx(2e-4)
+    assert adams["generator"]["learning_rate"] == pytest.approx(2e-3)
+    assert {adam["beta_1"] for adam in adams.values()} == {0.5}
+    assert list(model.players) == ["discriminator", "generator"]
+    model = ContextEncoder(latent_dim=8, base_filters=2)
+    assert (model.hole, model.center.sum()) == (64, 56**2)
+
+
+@pytest.mark.parametrize("fill", [2.0, (0.1, 0.2, 0.3), np.zeros(3)])
+def test_fills_that_no_pixel_has_are_refused(fill):
+    with pytest.raises(ValueError, match="`fill` must be a number"):
+        small(fill=fill)
+
+
+def test_sides_that_are_not_multiples_of_four():
+    assert small(image_shape=(28, 30, 1), overlap=0).hole == 14
 
 
 def test_codes_are_of_whole_images():

@@ -28,6 +28,7 @@ CONTRACT = {
             ({"generator_steps": 0}, ("generator_steps=0", "at least 1")),
             ({"input_shape": (15, 16, 3)}, ("(15, 16, 3)",)),
             ({"weight_decay": -1.0}, ("weight_decay=-1.0",)),
+            ({"architecture": "mlp"}, ("`input_shape` must be (size,)",)),
         ),
     ),
     "discogan-recongan": Case(
@@ -242,8 +243,8 @@ def test_each_update_has_examples_of_its_own(player):
         )
 
 
-def test_weight_decay_is_a_part_of_the_gradients():
-    """After a step of SGD on a loss of 0, weights are smaller by its rate."""
+def test_weight_decay_is_a_part_of_all_gradients():
+    """After a step of SGD without other gradients, weights are smaller."""
     model = simple(
         features=False,
         weight_decay=0.1,
@@ -251,15 +252,68 @@ def test_weight_decay_is_a_part_of_the_gradients():
         feature_weight=0.0,
         reconstruction_rate=0.0,
         generator_steps=1,
+        logit=0.0,
     )
+    model.discriminator_a.trainable_variables[0].assign([[3.0], [-2.0]])
     model.compile(keras.optimizers.SGD(0.5))
-    a, b = map(array, batch_of(model))
-    model.fit(a, b, batch_size=6, verbose=0)
+    a = np.zeros((6, 2), "float32")
+    model.fit(a, a, batch_size=6, verbose=0)
     np.testing.assert_allclose(
         array(model.generator_ab.trainable_variables[0]),
         (1.0 - 0.5 * 0.1) * np.eye(2),
         rtol=1e-5,
         atol=1e-7,
+    )
+    np.testing.assert_allclose(
+        array(model.discriminator_a.trainable_variables[0]),
+        (1.0 - 0.5 * 0.1) * np.array([[3.0], [-2.0]]),
+        rtol=1e-5,
+    )
+
+
+def test_the_settings_of_the_official_code():
+    model = DiscoGAN(seed=0)
+    assert model.weight_decay == 1e-5 and model.batch_parts == 3
+    adam = model.default_optimizer().get_config()
+    assert adam["learning_rate"] == pytest.approx(2e-4)
+    assert (adam["beta_1"], adam["beta_2"]) == (0.5, 0.999)
+    for network in (model.generator_ab, model.discriminator_b):
+        slopes = {
+            layer.negative_slope
+            for layer in network.layers
+            if isinstance(layer, layers.LeakyReLU)
+        }
+        assert len(slopes) == 1 and slopes.pop() == pytest.approx(0.2)
+
+
+def test_the_rate_changes_within_training():
+    """At the 3,333rd step, the first of 10,000 iterations and more."""
+    model = toy()
+    model.compile("sgd")
+    a, b = map(array, batch_of(model))
+    for step, expected in ((3332, 0.01), (3333, 0.5)):
+        model.steps_seen.assign(step)
+        found = array(model.scheduled(model.reconstruction_rate))
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_both_batches_are_seen_by_the_same_discriminator():
+    """Its batch normalization is by the batch for real features too."""
+    model = DiscoGAN(**SMALL, seed=0, reconstruction_rate=0.0)
+    for seed, names in enumerate(model.players.values()):
+        for name in names:
+            randomize(getattr(model, name), seed=seed)
+    same = array(batch_of(model).x)
+    outputs = model.discriminate_step("b", tensor(same), training=True)
+    calm = model.discriminate_step("b", tensor(same), training=False)
+    assert np.abs(array(outputs[1]) - array(calm[1])).max() > 1e-3
+    # Generated images that are the real ones: no difference of features.
+    model.translated = lambda batch, training: {"a": batch.x, "b": batch.y}
+    model.log = lambda **values: logged.update(values)
+    logged = {}
+    model.generator_loss(batch_of(model), training=True)
+    np.testing.assert_allclose(
+        array(logged["feature_matching_loss"]), 0.0, atol=1e-10
     )
 
 

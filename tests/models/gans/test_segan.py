@@ -234,9 +234,13 @@ def test_the_discriminator_sees_both_signals():
     model = small()
     randomize(model.discriminator)
     (a, b), (c, _) = batch_of(model), batch_of(model, seed=1)
-    scores = [array(model.score(*pair, False)) for pair in ((a, b), (c, b))]
+    scores = [
+        array(model.score_step(*pair, False)) for pair in ((a, b), (c, b))
+    ]
     assert np.abs(scores[0] - scores[1]).max() > 1e-4
-    scores = [array(model.score(*pair, False)) for pair in ((b, a), (b, c))]
+    scores = [
+        array(model.score_step(*pair, False)) for pair in ((b, a), (b, c))
+    ]
     assert np.abs(scores[0] - scores[1]).max() > 1e-4
 
 
@@ -261,11 +265,11 @@ def test_the_reference_is_the_first_clean_batch():
         array(reference.examples), expected[[0, 1, 2, 3, 0, 1]], atol=1e-6
     )
     # With it, scores do not depend on the other pairs of a batch.
-    together = array(model.score(tensor(clean), tensor(noisy), False))
+    together = array(model.score_step(tensor(clean), tensor(noisy), False))
     alone = np.concatenate(
         [
             array(
-                model.score(
+                model.score_step(
                     tensor(clean[i : i + 1]), tensor(noisy[i : i + 1]), False
                 )
             )

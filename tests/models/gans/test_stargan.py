@@ -6,6 +6,7 @@ import pytest
 from keras import layers, ops
 
 from keras_gen import StarGAN
+from keras_gen.backend import noise
 from keras_gen.engine import Batch
 from keras_gen.layers import InstanceNormalization
 from keras_gen.networks.translation import resnet_generator
@@ -30,7 +31,7 @@ CONTRACT = {
         **{**SMALL, **GENTLE},
         **ROUND,
         wrong=(
-            ({"num_attributes": None}, ("num_attributes=0",)),
+            ({"num_attributes": 0}, ("num_attributes=0",)),
             ({"discriminator_steps": 0}, ("discriminator_steps=0",)),
             ({"image_shape": (18, 16, 3)}, ("(18, 16, 3)", "4 divides")),
             ({"penalty_weight": -1.0}, ("penalty_weight=-1.0",)),
@@ -144,8 +145,6 @@ def test_scores_of_real_images_are_to_be_larger():
 
 def test_targets_are_the_labels_of_the_batch():
     """In another order: no combination that does not occur."""
-    from keras_gen.backend import noise
-
     model = small(num_classes=4)
     y = batch_of(model, n=40).y
     target = noise.permuted(y, model.label_seed)
@@ -156,6 +155,170 @@ def test_targets_are_the_labels_of_the_batch():
     assert not np.array_equal(*pairs)
     ordered = [part[np.lexsort(part.T)] for part in pairs]
     np.testing.assert_array_equal(*ordered)
+
+
+def test_targets_are_of_the_data_set_of_an_image():
+    model = small(num_classes=4)
+    known = np.arange(40) % 3 == 0
+    y = {
+        "attributes": np.where(
+            known[:, None], np.eye(3)[np.arange(40) % 3], -1
+        ),
+        "labels": np.where(known, -1, np.arange(40) % 4),
+    }
+    y = {"attributes": tensor(y["attributes"]), "labels": tensor(y["labels"])}
+    seen = []
+    for _ in range(3):
+        groups = model.label_sets.groups(y)
+        target = noise.permuted(y, model.label_seed, groups)
+        labels = array(target["labels"])
+        np.testing.assert_array_equal(labels < 0, known)
+        np.testing.assert_array_equal(
+            np.sort(labels), np.sort(array(y["labels"]))
+        )
+        seen.append(tuple(labels))
+    assert len(set(seen)) == 3
+
+
+def adding():
+    """The generator that adds a number for each attribute."""
+    images, vector = keras.Input(SHAPE), keras.Input((3,))
+    layer = layers.Dense(1, use_bias=False)
+    added = ops.reshape(layer(vector), (-1, 1, 1, 1))
+    network = keras.Model([images, vector], images + added)
+    layer.kernel.assign([[0.1], [0.3], [-0.2]])
+    return network
+
+
+def linear_classifier():
+    """Scores and logits that are linear in an image's mean."""
+    images = keras.Input(SHAPE)
+    means = layers.GlobalAveragePooling2D()(images)
+    score = layers.Dense(1, use_bias=False)
+    logits = layers.Dense(3, use_bias=False)
+    outputs = [ops.reshape(score(means), (-1, 1, 1, 1)), logits(means)]
+    network = keras.Model(images, outputs)
+    score.kernel.assign([[1.5], [0.5]])
+    logits.kernel.assign([[1.0, -2.0, 0.5], [0.2, 0.4, -1.0]])
+    return network
+
+
+def test_which_label_is_meant_where():
+    """Against NumPy, with the targets that a model of the same seed draws."""
+    options = {"generator": adding(), "discriminator": linear_classifier()}
+    weights = {"class_weight": 0.7, "reconstruction_weight": 2.0}
+    model = small(**options, **weights, penalty_weight=0.0)
+    x = np.random.default_rng(0).uniform(-1, 1, (4, *SHAPE))
+    y = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]], "float32")
+    batch = Batch(tensor(x), tensor(y))
+    twin = keras.random.SeedGenerator(0)
+    twin.state.assign(model.label_seed.state)
+    target = array(noise.permuted(batch.y, twin))
+    assert not np.array_equal(target, y)
+    added = np.array([0.1, 0.3, -0.2])
+
+    def generated(images, labels):
+        return images + (labels @ added)[:, None, None, None]
+
+    def judged(images):
+        means = images.mean(axis=(1, 2))
+        scores = means @ np.array([1.5, 0.5])
+        logits = means @ np.array([[1.0, -2.0, 0.5], [0.2, 0.4, -1.0]])
+        return scores, logits
+
+    def cross_entropy(labels, logits):
+        terms = np.logaddexp(0.0, logits) - labels * logits
+        return terms.sum(axis=1).mean()
+
+    fake = generated(x, target)
+    scores, logits = judged(fake)
+    again = generated(fake, y)
+    expected = (
+        -scores.mean()
+        + 0.7 * cross_entropy(target, logits)
+        + 2.0 * np.abs(x - again).mean()
+    )
+    loss = array(model.generator_loss(batch, training=True))
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+    twin.state.assign(model.label_seed.state)
+    target = array(noise.permuted(batch.y, twin))
+    real, real_logits = judged(x)
+    fake_scores, _ = judged(generated(x, target))
+    expected = (
+        fake_scores.mean() - real.mean() + 0.7 * cross_entropy(y, real_logits)
+    )
+    loss = array(model.discriminator_loss(batch, training=True))
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+
+
+def test_the_penalty_is_at_points_between_pairs():
+    """Of a quadratic critic, the gradient at `x + alpha (G - x)` is `2 y`."""
+    images = keras.Input(SHAPE)
+    flat = layers.Flatten()(images)
+    scores = ops.sum(ops.square(flat), axis=-1, keepdims=True)
+    logits = layers.Dense(3, kernel_initializer="zeros")(flat)
+    critic = keras.Model(images, [ops.reshape(scores, (-1, 1, 1, 1)), logits])
+    model = small(generator=adding(), discriminator=critic)
+    x = np.random.default_rng(0).uniform(-0.1, 0.1, (6, *SHAPE))
+    y = np.eye(3, dtype="float32")[[0, 1, 2, 0, 1, 2]]
+    batch = Batch(tensor(x), tensor(y))
+    twins = []
+    for name in ("label_seed", "interpolation_seed"):
+        twins.append(keras.random.SeedGenerator(0))
+        twins[-1].state.assign(getattr(model, name).state)
+    target = array(noise.permuted(batch.y, twins[0]))
+    alpha = array(noise.uniform((6,), twins[1]))
+    assert np.ptp(alpha) > 0.2
+    added = (target @ np.array([0.1, 0.3, -0.2]))[:, None, None, None]
+    points = x + alpha[:, None, None, None] * added
+    norms = 2.0 * np.sqrt(np.square(points).sum(axis=(1, 2, 3)))
+    _, logged = logs_of(model, lambda: model.discriminator_loss(batch, True))
+    np.testing.assert_allclose(
+        logged["gradient_penalty"], np.mean((norms - 1.0) ** 2), rtol=1e-4
+    )
+
+
+def test_the_settings_of_the_official_code():
+    model = StarGAN((64, 64, 3), discriminator_layers=5, seed=0)
+    assert model.batch_parts == 5 and model.label_sets.num_attributes == 5
+    adam = model.default_optimizer().get_config()
+    assert adam["learning_rate"] == pytest.approx(1e-4)
+    assert (adam["beta_1"], adam["beta_2"]) == (0.5, 0.999)
+    slopes = {
+        layer.negative_slope
+        for layer in model.discriminator.layers
+        if isinstance(layer, layers.LeakyReLU)
+    }
+    assert slopes == {0.01}
+    assert (
+        StarGAN(
+            (64, 64, 3), num_classes=8, discriminator_layers=5
+        ).label_sets.num_attributes
+        == 0
+    )
+
+
+def test_the_generator_learns_from_the_last_part():
+    model, start = small(seed=3), small(seed=3)
+    rates = {"discriminator": 0.0, "generator": 1e-2}
+    model.compile({k: keras.optimizers.SGD(v) for k, v in rates.items()})
+    x, y = map(array, batch_of(model, 8))
+    model.fit(x, y, batch_size=8, shuffle=False, verbose=0)
+    # The discriminator's two updates draw targets before.
+    for part in (slice(0, 4), slice(4, 8)):
+        noise.permuted(tensor(y[part]), start.label_seed)
+    part = Batch(tensor(x[4:]), tensor(y[4:]))
+    variables = start.player_variables("generator")
+    _, gradients = loss_and_gradients(
+        lambda: start.generator_loss(part, training=True), variables
+    )
+    for trained, variable, gradient in zip(
+        model.player_variables("generator"), variables, gradients, strict=True
+    ):
+        np.testing.assert_allclose(
+            array(trained), array(variable) - 1e-2 * array(gradient), atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("padding", ["reflect", "zero"])
@@ -195,8 +358,16 @@ def test_labels_of_two_data_sets():
         model.label_vector(attributes=[[1, 0, 1]]), expected[:1]
     )
     np.testing.assert_array_equal(model.label_vector(labels=[1]), expected[1:])
-    with pytest.raises(ValueError, match="`attributes` or `labels`"):
-        model.label_vector()
+    for wrong, words in (
+        ({}, "`attributes` or `labels`"),
+        ({"labels": [7]}, "`labels` of label_vector .* from 7 to 7"),
+        ({"attributes": [[5, 0, 1]]}, "`attributes` of label_vector"),
+        ({"attributes": [[1, 0]]}, "shape=.1, 2."),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.label_vector(**wrong)
+    with pytest.raises(ValueError, match="`translate` themselves"):
+        small().label_vector(attributes=[[1, 0, 1]])
     translated = model.translate(
         np.zeros((2, *SHAPE)), labels=model.label_vector(labels=[1, 0])
     )
@@ -226,8 +397,8 @@ def test_the_logits_of_the_other_data_set_learn_nothing(known):
     assert own.min() > 1e-6 and other.max() == 0.0
 
 
-def test_what_is_partly_known_counts_by_its_own():
-    """The losses of two data sets are means over the images of each."""
+def test_what_is_partly_known_counts_as_it_is_known():
+    """The losses of two data sets are means over all images."""
     model = small(num_classes=2, discriminator=linear_discriminator(5))
     y = {
         "attributes": ops.cast(
@@ -237,7 +408,7 @@ def test_what_is_partly_known_counts_by_its_own():
         "labels": tensor(np.array([-1, 1, 0])),
     }
     logits = ops.zeros((3, 5)) + 0.4
-    expected = 3 * np.logaddexp(0.0, 0.4) - 0.4 + np.log(2.0)
+    expected = (3 * np.logaddexp(0.0, 0.4) - 0.4 + 2 * np.log(2.0)) / 3
     np.testing.assert_allclose(
         array(model.label_sets.loss(y, logits)), expected, rtol=1e-5
     )

@@ -41,13 +41,13 @@ from keras_gen.models.gans.context_encoder.networks import (
 )
 
 MASKS = {"random_block": block_masks, "random_region": region_masks}
-# The mean of ImageNet's colors, which the official code fills with.
+# The fill of the official code: the mean color of ImageNet, in another order.
 MEAN_COLOR = (117.0, 104.0, 123.0)
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
 class ContextEncoder(ExampleModel):
-    """Context encoder, which paints what is missing of an image.
+    """Context encoder, which inpaints images.
 
     `fit(x)` takes whole images, of which the model hides parts itself.
 
@@ -63,8 +63,8 @@ class ContextEncoder(ExampleModel):
         overlap: Integer. The width of the border of the predicted center that
             stays visible: 4 in the official code, 7 in the paper.
         bottleneck: String. `"dense"`, or `"channelwise"` for a fully connected
-            layer within each feature map and a convolution of 1x1, as in the
-            paper's networks for the learning of features.
+            layer within each feature map and a convolution of 1x1. The paper
+            has that in AlexNet, where it learns features.
         latent_dim: Integer. The units of a dense bottleneck.
         base_filters: Integer. The filters of the encoder's first layer, of the
             decoder's last and of the discriminator's first.
@@ -75,8 +75,8 @@ class ContextEncoder(ExampleModel):
             random masks. With 0, the error is of hidden pixels alone, as in
             the paper.
         fill: Float, tuple of floats for the channels, or `None`. What hidden
-            pixels are in the context. By default the mean color of ImageNet
-            for three channels, else 0.
+            pixels are in the context. By default the color of the official
+            code for three channels, else 0.
         encoder: `keras.Model` from images to codes.
         decoder: `keras.Model` from codes to the predicted pixels.
         discriminator: `keras.Model` from predicted pixels to logits of shape
@@ -145,9 +145,7 @@ class ContextEncoder(ExampleModel):
         self.reconstruction_weight = reconstruction_weight
         self.adversarial_weight = adversarial_weight
         self.visible_weight = visible_weight
-        if fill is None and shape[-1] == 3:
-            fill = tuple(2.0 * c / 255.0 - 1.0 for c in MEAN_COLOR)
-        self.fill = fill or 0.0
+        self.fill = self._checked_fill(fill)
         self.hole = None
         predicted = shape
         if centered:
@@ -180,16 +178,32 @@ class ContextEncoder(ExampleModel):
         )
         self.mask_seed = self.seed_generator("masks")
 
+    def _checked_fill(self, fill):
+        channels = self.image_shape[-1]
+        if fill is None:
+            colored = channels == 3
+            fill = 2.0 * np.array(MEAN_COLOR) / 255.0 - 1.0 if colored else 0.0
+        values = np.atleast_1d(np.asarray(fill, "float32"))
+        if values.shape not in ((1,), (channels,)) or np.abs(values).max() > 1:
+            raise ValueError(
+                "`fill` must be a number from -1 to 1, or one for each of "
+                f"{channels} channels. Received: fill={fill}."
+            )
+        return tuple(values.tolist())
+
     def _checked_hole(self, hole_size, overlap):
         sides = self.image_shape[:2]
-        hole = hole_size or min(sides) // 2
-        fits = all(side >= hole and (side - hole) % 2 == 0 for side in sides)
+        hole = hole_size
+        if hole is None:
+            # Even, as the sides are.
+            hole = min(sides) // 4 * 2
+        fits = all(side > hole and (side - hole) % 2 == 0 for side in sides)
         if not fits or hole <= 2 * overlap:
             raise ValueError(
-                "`hole_size` must be an even number less than the sides of "
-                "the images, and more than twice `overlap`. Received: "
+                "`hole_size` must be an even number below the sides of the "
+                "images, and above twice the `overlap`. Received: "
                 f"hole_size={hole}, overlap={overlap}, image_shape="
-                f"{self.image_shape}."
+                f"{self.image_shape}. Pass another."
             )
         return hole
 
@@ -251,7 +265,7 @@ class ContextEncoder(ExampleModel):
         """Inpaints images, or a list of images and masks."""
         return self.inpaint_step(*([inputs] if self.hole else inputs))
 
-    def logits_step(self, x, training):
+    def discriminate_step(self, x, training):
         return at_least_float32(self.discriminator(x, training=training))
 
     def masked(self, batch):
@@ -263,14 +277,16 @@ class ContextEncoder(ExampleModel):
         x, mask = self.masked(batch)
         fake = self.predict_hidden_step(x, mask, training)
         return logistic_discriminator(
-            self.logits_step(self.predicted_part(x), training),
-            self.logits_step(ops.stop_gradient(fake), training),
+            self.discriminate_step(self.predicted_part(x), training),
+            self.discriminate_step(ops.stop_gradient(fake), training),
         )
 
     def generator_loss(self, batch, training):
         x, mask = self.masked(batch)
         fake = self.predict_hidden_step(x, mask, training)
-        adversarial = non_saturating_generator(self.logits_step(fake, training))
+        adversarial = non_saturating_generator(
+            self.discriminate_step(fake, training)
+        )
         errors = ops.square(at_least_float32(self.predicted_part(x)) - fake)
         hidden = ops.cast(self.predicted_part(mask), errors.dtype)
         weights = hidden + self.visible_weight * (1.0 - hidden)
@@ -290,7 +306,7 @@ class ContextEncoder(ExampleModel):
     # ---- Inference ----------------------------------------------------------
 
     def inpaint(self, x, mask=None, *, batch_size: int = 256) -> np.ndarray:
-        """Paints what is missing of images.
+        """Inpaints images.
 
         Args:
             mask: Array of shape `(n, height, width)`, or `(height, width)` for

@@ -25,7 +25,7 @@ def center_mask(sides, hole, overlap) -> np.ndarray:
 
 
 def block_masks(n, sides, seed):
-    """Four squares at random, which cover at most a quarter together.
+    """Four squares at random, which cover about a quarter at most.
 
     Their sides are an eighth to a quarter of the image's shorter one.
 
@@ -52,7 +52,7 @@ def block_masks(n, sides, seed):
 def region_masks(n, sides, seed):
     """Random regions of 20 to 30 % of the image.
 
-    Where uniform noise on a coarse grid, interpolated by cubic splines, is
+    Where uniform noise on a coarse grid, interpolated by cubic convolution, is
     lowest. The official code cuts such regions out of one large pattern.
 
     Args:

@@ -14,8 +14,8 @@ from keras_gen.networks.translation import batch_norm, normal
 def widths(shape, filters):
     """The filters of each layer between an image and its smallest maps.
 
-    They double four times at most: of large images, the first layers have as
-    many.
+    The last has eight times as many as the first at most: of large images,
+    the first layers have as many.
     """
     halved = halvings(shape)[1]
     return [
@@ -62,6 +62,15 @@ def context_decoder(code_shape, shape, filters):
         maps = (*halvings(shape)[0], size)
         x = layers.Reshape(maps)(dense(math.prod(maps))(x))
         x = layers.ReLU()(batch_norm()(x))
+    if any(
+        side % (2 * maps) or side // maps != shape[0] // x.shape[1]
+        for side, maps in zip(shape[:2], x.shape[1:3], strict=True)
+    ):
+        raise ValueError(
+            "The predicted pixels must have sides that the maps of a channel-"
+            f"wise bottleneck can be doubled to. Received: {shape[:2]} pixels "
+            f"and maps of {x.shape[1:3]}. Pass another `hole_size`."
+        )
     while 2 * x.shape[1] < shape[0]:
         size = max(size // 2, filters)
         x = transposed_conv(

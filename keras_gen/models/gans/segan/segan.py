@@ -179,28 +179,28 @@ class SEGAN(TranslationModel):
         enhanced = self.generate_step(self.emphasized(x), noise, training)
         return de_emphasis(enhanced, self.pre_emphasis)
 
-    def score(self, x, noisy, training):
+    def score_step(self, x, noisy, training):
         """The scores of pairs."""
         return at_least_float32(
             self.discriminator([x, noisy], training=training)
         )
 
-    def generated(self, noisy, training):
+    def _generated(self, noisy, training):
         """`G(z, n)`, with drawn latents."""
         noise = self.draw_noise(noisy, "ab") if training else None
         return self.generate_step(noisy, noise, training)
 
     def discriminator_loss(self, batch, training):
         noisy, clean = map(self.emphasized, batch)
-        fake = ops.stop_gradient(self.generated(noisy, training))
+        fake = ops.stop_gradient(self._generated(noisy, training))
         # The first pairs, the reference batch, are clean ones.
-        real = least_squares(self.score(clean, noisy, training), 1.0)
-        return real + least_squares(self.score(fake, noisy, training), 0.0)
+        real = least_squares(self.score_step(clean, noisy, training), 1.0)
+        return real + least_squares(self.score_step(fake, noisy, training), 0.0)
 
     def generator_loss(self, batch, training):
         noisy, clean = map(self.emphasized, batch)
-        fake = self.generated(noisy, training)
-        adversarial = least_squares(self.score(fake, noisy, training), 1.0)
+        fake = self._generated(noisy, training)
+        adversarial = least_squares(self.score_step(fake, noisy, training), 1.0)
         l1 = ops.mean(ops.abs(fake - clean))
         self.log(adversarial_loss=adversarial, l1_loss=l1)
         return adversarial + self.l1_weight * l1

@@ -1,4 +1,4 @@
-"""The triple generative adversarial network."""
+"""StarGAN."""
 
 from keras_gen.models.gans.stargan.stargan import StarGAN
 

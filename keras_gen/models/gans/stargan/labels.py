@@ -3,7 +3,6 @@
 from keras import ops
 
 from keras_gen.engine import Attributes, Labels, Vector
-from keras_gen.losses.classification import cross_entropy, labeled_mean
 from keras_gen.losses.reconstruction import binary_crossentropy
 
 
@@ -63,10 +62,8 @@ class LabelSets:
             vector.append(ops.relu(attributes))
             mask.append(ops.max(attributes, axis=-1, keepdims=True) >= 0)
         if labels is not None:
-            labels = labels[:, None]
-            classes = ops.arange(self.num_classes, dtype="int32")
-            vector.append(ops.equal(labels, classes))
-            mask.append(labels >= 0)
+            vector.append(self.one_hot(labels))
+            mask.append(labels[:, None] >= 0)
         vector += mask if self.are_two else []
         return ops.concatenate([ops.cast(v, "float32") for v in vector], -1)
 
@@ -75,18 +72,31 @@ class LabelSets:
         first = self.num_attributes
         return logits[:, :first], logits[:, first:]
 
+    def groups(self, y):
+        """Which of two sets each example is of, or `None` for one set."""
+        if not self.are_two:
+            return None
+        return ops.cast(y["labels"] >= 0, "int32")
+
     def loss(self, y, logits):
-        """`L_cls`, a sum over attributes, of what is known in a batch."""
+        """`L_cls` of what is known: of attributes, a sum; a mean of images."""
         (attributes, labels), parts = self.parts(y), self.split(logits)
         loss = 0.0
         if attributes is not None:
             known = ops.cast(attributes >= 0, "float32")
-            terms = known * binary_crossentropy(ops.relu(attributes), parts[0])
-            any_known = ops.max(attributes, axis=-1)
-            loss += labeled_mean(ops.sum(terms, axis=-1), any_known)
+            terms = binary_crossentropy(ops.relu(attributes), parts[0])
+            loss += ops.mean(ops.sum(known * terms, axis=-1))
         if labels is not None:
-            loss += cross_entropy(labels, parts[1])
+            # One-hot labels are 0 for an unknown class, and so is the loss.
+            chosen = self.one_hot(labels)
+            log_sum = ops.logsumexp(parts[1], axis=-1, keepdims=True)
+            loss += ops.mean(ops.sum(chosen * (log_sum - parts[1]), axis=-1))
         return loss
+
+    def one_hot(self, labels):
+        """One-hot labels, with zeros for -1."""
+        classes = ops.arange(self.num_classes, dtype="int32")
+        return ops.cast(ops.equal(labels[:, None], classes), "float32")
 
     def probabilities(self, logits):
         """Those of each attribute, and those of the classes."""

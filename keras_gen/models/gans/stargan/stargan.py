@@ -4,15 +4,16 @@ Y. Choi, M. Choi, M. Kim, J.-W. Ha, S. Kim and J. Choo, "StarGAN: Unified
 Generative Adversarial Networks for Multi-Domain Image-to-Image Translation",
 CVPR 2018, https://arxiv.org/abs/1711.09020
 
-A generator `G(x, c')` gives an image `x` with the domain label `c` the label
-`c'`. The discriminator returns a map of scores `D`, over which `E` is a mean
-too, and the logits of a classifier of labels, whose cross-entropy is `L_cls`:
+A generator `G(x, c')` translates an image `x` of the domain label `c` to the
+target label `c'`. The discriminator returns a map of scores `D`, over which `E`
+is a mean too, and the logits of a classifier of labels, whose cross-entropy is
+`L_cls`:
 
     L_D = E[D(G(x, c'))] - E[D(x)] + L_cls(x, c) + 10 L_gp,
     L_G = -E[D(G(x, c'))] + L_cls(G(x, c'), c') + 10 E|x - G(G(x, c'), c)|,
     L_gp = E[(||grad sum D(y)|| - 1)^2],  y = x + alpha (G(x, c') - x),
 
-with `alpha` from U(0, 1) for each image. The labels `c'` are those of the
+with `alpha` from U(0, 1) for each image. The target labels are those of the
 batch in random order, so that each is one that occurs. The discriminator is
 updated five times for each update of the generator.
 """
@@ -23,7 +24,7 @@ from keras import layers, ops
 
 from keras_gen.backend import noise
 from keras_gen.backend.precision import at_least_float32
-from keras_gen.checks import check_not_negative, check_positive
+from keras_gen.checks import check_count, check_not_negative
 from keras_gen.engine import Batch, Examples, Signature
 from keras_gen.layers import Conv2D, InstanceNormalization
 from keras_gen.losses import adversarial, penalties
@@ -62,7 +63,8 @@ class StarGAN(TranslationModel):
     ones for `num_attributes`, of integers for `num_classes`. For both, which
     joins two data sets, it is a dictionary of `"attributes"` and `"labels"`,
     with -1 for what the data set of an image does not say; a mask vector tells
-    the generator which of the two is meant.
+    the generator which of the two is meant. Target labels are those of images
+    of the same set.
 
     A batch is divided over the discriminator's updates in a step; the
     generator is updated on the last part.
@@ -70,10 +72,11 @@ class StarGAN(TranslationModel):
     Args:
         image_shape: Tuple `(height, width, channels)` of images with values in
             [-1, 1].
-        num_attributes: Integer or `None`. The number of binary attributes.
+        num_attributes: Integer or `None`. The number of binary attributes; by
+            default 5, if there are no classes.
         num_classes: Integer or `None`. The number of classes, of which an
-            image has one. The paper's experiments have 5 attributes; 8
-            classes, with `num_attributes=None`; or both.
+            image has one. The paper's experiments have 5 attributes, 8
+            classes, or both.
         base_filters: Integer. The filters of the generator's first layer.
         num_blocks: Integer. Its residual blocks.
         discriminator_filters: Integer. The filters of the discriminator's
@@ -132,7 +135,7 @@ class StarGAN(TranslationModel):
     def __init__(
         self,
         image_shape: tuple[int, int, int] = (128, 128, 3),
-        num_attributes: int | None = 5,
+        num_attributes: int | None = None,
         num_classes: int | None = None,
         base_filters: int = 64,
         num_blocks: int = 6,
@@ -147,8 +150,22 @@ class StarGAN(TranslationModel):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        check_positive(discriminator_steps=discriminator_steps)
+        if num_attributes is None and num_classes is None:
+            num_attributes = 5
+        for name, count in (
+            ("num_attributes", num_attributes),
+            ("num_classes", num_classes),
+        ):
+            if count is not None:
+                check_count(1, **{name: count})
+        check_count(
+            1,
+            base_filters=base_filters,
+            discriminator_filters=discriminator_filters,
+            discriminator_steps=discriminator_steps,
+        )
         check_not_negative(
+            num_blocks=num_blocks,
             discriminator_layers=discriminator_layers,
             class_weight=class_weight,
             reconstruction_weight=reconstruction_weight,
@@ -156,7 +173,6 @@ class StarGAN(TranslationModel):
         )
         self.image_shape = shape = tuple(image_shape)
         self.label_sets = LabelSets(num_attributes or 0, num_classes or 0)
-        check_positive(num_attributes=self.label_sets.num_logits)
         self.condition = self.label_sets.condition
         self.batch_parts = discriminator_steps
         self.class_weight = class_weight
@@ -212,20 +228,26 @@ class StarGAN(TranslationModel):
         Returns:
             Array of shape `(n, size)`, with the mask vector.
         """
-        if (attributes is None) == (labels is None):
+        sets, spec = self.label_sets, self.data_spec().y
+        if not sets.are_two or (attributes is None) == (labels is None):
             raise ValueError(
-                "`label_vector` must be given `attributes` or `labels`. "
-                f"Received: attributes={attributes}, labels={labels}."
+                "`label_vector` must be given `attributes` or `labels` of a "
+                "model of both. Received: attributes="
+                f"{attributes}, labels={labels}. With one of the two, pass "
+                "them to `translate` themselves."
             )
-        sets = self.label_sets
-        if attributes is None:
-            attributes = np.full((len(labels), sets.num_attributes), -1.0)
-        if labels is None:
-            labels = np.full(len(attributes), -1)
+        given = attributes if labels is None else labels
+        n = len(given)
         y = {
-            "attributes": ops.convert_to_tensor(attributes, "float32"),
-            "labels": ops.convert_to_tensor(labels, "int32"),
+            "attributes": np.full((n, sets.num_attributes), -1.0),
+            "labels": np.full(n, -1),
         }
+        name = "attributes" if labels is None else "labels"
+        y[name] = np.asarray(given)
+        for key, part in spec.items():
+            part.check_shape("label_vector", key, y[key].shape)
+            part.check_values("label_vector", key, y[key])
+            y[key] = part.prepare(ops.convert_to_tensor(y[key]))
         return ops.convert_to_numpy(sets.vector(y))
 
     def translate_step(
@@ -247,7 +269,7 @@ class StarGAN(TranslationModel):
 
     def discriminator_loss(self, batch, training):
         (x, y), sets = batch, self.label_sets
-        target = noise.permuted(y, self.label_seed)
+        target = noise.permuted(y, self.label_seed, sets.groups(y))
         fake = ops.stop_gradient(
             self._generated(x, sets.vector(target), training)
         )
@@ -273,7 +295,7 @@ class StarGAN(TranslationModel):
 
     def generator_loss(self, batch, training):
         (x, y), sets = batch, self.label_sets
-        target = noise.permuted(y, self.label_seed)
+        target = noise.permuted(y, self.label_seed, sets.groups(y))
         fake = self._generated(x, sets.vector(target), training)
         scores, logits = self.discriminate_step(fake, training)
         class_loss = sets.loss(target, logits)
