@@ -48,7 +48,7 @@ PRESETS = {
 def latent_error(model, a):
     """Mean distance of drawn latents from those that the encoder finds."""
     z = np.random.default_rng(0).standard_normal((len(a), model.latent_dim))
-    found = model.encode_target(model.translate_codes(a, z))
+    found = model.encode_target(model.translate_latents(a, z))
     return float(np.abs(found - z).mean())
 
 
@@ -74,7 +74,7 @@ def main(options):
         sampler=lambda model: (
             few,
             targets,
-            model.translate_codes(few, model.encode_target(targets)),
+            model.translate_latents(few, model.encode_target(targets)),
             *[model.translate(few, seed=seed) for seed in range(4)],
         ),
         columns=1,
@@ -84,7 +84,7 @@ def main(options):
         **run.length,
         callbacks=[grid, *run.callbacks()],
     )
-    translated = model.translate_codes(a, model.encode_target(b))
+    translated = model.translate_latents(a, model.encode_target(b))
     report = _paired.fidelity(run, model, features, translated, b)
     report["latent_error"] = latent_error(model, a)
     if features == ("edges", "image"):

@@ -8,10 +8,10 @@ from keras_gen import backend
 
 @keras.saving.register_keras_serializable(package="keras_gen")
 class Conv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D`, also of one filter for a batch of one image.
+    """`keras.layers.Conv2D`, with channels last.
 
-    There, the kernel of Keras' own has no gradient on PyTorch's CPU. It is for
-    the maps of scores of discriminators, with their channels last.
+    It works around an error that PyTorch raises in the gradient of a kernel of
+    one filter, as that of a map of scores, on a batch of one image.
 
     Args:
         *args: Those of `keras.layers.Conv2D`.

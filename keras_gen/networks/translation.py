@@ -42,6 +42,11 @@ def widths(filters: int, depth: int) -> list[int]:
 def common_halvings(shape: tuple) -> int:
     """How often 2 divides both sides of images of a shape."""
     common = math.gcd(*shape[:2])
+    if common % 2:
+        raise ValueError(
+            "`image_shape` must have even sides. Received: image_shape="
+            f"{tuple(shape)}. Resize the images to multiples of a power of 2."
+        )
     return (common & -common).bit_length() - 1
 
 
@@ -334,9 +339,19 @@ def multi_scale_discriminator(
         `keras.Model` from an image, or a list of them, to a list of maps of
         logits.
     """
+    least = 3 * 2 ** (num_layers + scales - 1)
+    if min(shapes[0][:2]) < least:
+        raise ValueError(
+            f"`image_shape` must have sides of at least {least} for "
+            f"{num_layers} strided convolutions of discriminators at {scales} "
+            f"sizes. Received: image_shape={tuple(shapes[0])}. Pass fewer "
+            "`discriminator_layers`."
+        )
     inputs = [keras.Input(shape) for shape in shapes]
     images, maps = inputs, []
     for scale in range(scales):
+        if scale:
+            images = [halved(x) for x in images]
         network = patch_discriminator(
             [x.shape[1:] for x in images],
             max(filters // 2**scale, 1),
@@ -346,7 +361,6 @@ def multi_scale_discriminator(
             **options,
         )
         maps.append(network(images if len(images) > 1 else images[0]))
-        images = [halved(x) for x in images]
     return keras.Model(
         inputs if len(inputs) > 1 else inputs[0], maps, name=name
     )

@@ -11,11 +11,13 @@ being refined, and `psi` are features of an image, by default the image itself:
     L_R = E[sum softplus(D(R(x))) + w ||psi(R(x)) - psi(x)||_1],
     L_D = E[sum softplus(-D(R(x)))] + E[sum softplus(D(y))].
 
-The sums are over the places of the map. The discriminator is shown refined
+The sums are over the positions of the map. The discriminator is shown refined
 images half of which are new, and half from a history of earlier ones. As in
 Algorithm 1, the refiner is updated `K_g` times and then the discriminator `K_d`
 times, after `R` was trained with the second term alone, and then `D` alone.
 """
+
+from functools import partial
 
 import keras
 from keras import layers, ops
@@ -33,11 +35,14 @@ from keras_gen.losses.reconstruction import sum_by_example
 from keras_gen.models.translation import TranslationModel
 
 # Of the refiner, the first kernel size and the blocks; of the discriminator,
-# the kernel sizes and strides of its first layers, its pool, and the third.
+# the kernel sizes and strides of its first layers, its max pooling, and the
+# third.
 ARCHITECTURES = {
     "gaze": (3, 4, (3, 2), (3, 2), (3, 1), (3, 1)),
     "hand": (7, 10, (7, 4), (5, 2), (3, 2), (3, 2)),
 }
+# The refined images that are kept, and the refiner's updates of pretraining.
+SIZES = {"gaze": (25_600, 1000), "hand": (1024, 500)}
 
 
 def conv(x, filters, kernel_size, strides=1, activation="relu"):
@@ -79,13 +84,14 @@ class SimGAN(TranslationModel):
     batch is divided over the updates of a step. What a synthetic image is
     labeled with holds for the refined one: `model.translate(x)`.
 
-    The paper does not say the weight, the size of the history, and whether
-    there is normalization; these are those of ports of it, without.
+    The paper gives no weight and no size of the history; both are those of
+    public ports of it, with a smaller history of large images. The networks
+    have no normalization.
 
     Args:
         image_shape: Tuple `(height, width, channels)` of images with values in
             [-1, 1].
-        architecture: String. `"gaze"` for the networks of eyes of 55x35, or
+        architecture: String. `"gaze"` for the networks of eyes of 35x55, or
             `"hand"` for those of hands of 224x224.
         num_blocks: Integer or `None`. The residual blocks of the refiner, by
             default 4 or 10.
@@ -93,15 +99,16 @@ class SimGAN(TranslationModel):
         discriminator_filters: Integer. The filters of the discriminator's
             first layer; the others have two thirds and a third of them.
         regularization_weight: Float, `w`.
-        history_size: Integer. The refined images that are kept; 0 for none. At
-            least the refined images of an update.
+        history_size: Integer or `None`. The refined images that are kept; 0
+            for none. At least the refined images of an update. By default
+            25,600, of hands 1,024.
         refiner_steps: Integer, `K_g`. The refiner's updates in a step.
         discriminator_steps: Integer, `K_d`. The discriminator's.
-        refiner_pretraining: Integer. The steps in which the refiner is trained
-            to leave images as they are, and the discriminator is not trained.
-            By default 500: the paper's 1,000 updates.
-        discriminator_pretraining: Integer. The steps after them, in which the
-            discriminator alone is trained.
+        refiner_pretraining: Integer or `None`. The first updates of the
+            refiner, which teach it to leave images as they are, while the
+            discriminator is not updated. By default 1,000, of hands 500.
+        discriminator_pretraining: Integer. The updates after them, of the
+            discriminator alone. Losses are logged as 0 where there are none.
         refiner: `keras.Model` from images to images.
         discriminator: `keras.Model` from images to a map of logits of shape
             `(batch, height, width, 1)`.
@@ -117,7 +124,10 @@ class SimGAN(TranslationModel):
     refined = model.translate(synthetic_images)
     ```
 
-    A bare `compile()` uses the stochastic gradient descent of the paper.
+    A bare `compile()` uses Adam with the paper's rate and gradients clipped at
+    the norm 50, as a port has it. The paper's stochastic gradient descent at
+    this rate, on losses that are sums, ends with refined images that are black
+    and white.
     """
 
     players = {"refiner": ["refiner"], "discriminator": ["discriminator"]}
@@ -131,7 +141,7 @@ class SimGAN(TranslationModel):
             "base_filters": 16,
             "discriminator_filters": 24,
             "history_size": 1024,
-            "refiner_pretraining": 200,
+            "refiner_pretraining": 400,
             "discriminator_pretraining": 100,
         },
         "smoke": {
@@ -139,7 +149,7 @@ class SimGAN(TranslationModel):
             "base_filters": 4,
             "discriminator_filters": 6,
             "history_size": 64,
-            "refiner_pretraining": 4,
+            "refiner_pretraining": 8,
             "discriminator_pretraining": 2,
         },
     }
@@ -152,10 +162,10 @@ class SimGAN(TranslationModel):
         base_filters: int = 64,
         discriminator_filters: int = 96,
         regularization_weight: float = 0.5,
-        history_size: int = 25_600,
+        history_size: int | None = None,
         refiner_steps: int = 2,
         discriminator_steps: int = 1,
-        refiner_pretraining: int = 500,
+        refiner_pretraining: int | None = None,
         discriminator_pretraining: int = 200,
         refiner: keras.Model | None = None,
         discriminator: keras.Model | None = None,
@@ -164,6 +174,13 @@ class SimGAN(TranslationModel):
     ):
         super().__init__(**kwargs)
         check_option("architecture", architecture, ARCHITECTURES)
+        kernel_size, blocks, *kinds = ARCHITECTURES[architecture]
+        sizes = SIZES[architecture]
+        num_blocks = blocks if num_blocks is None else num_blocks
+        if history_size is None:
+            history_size = sizes[0]
+        if refiner_pretraining is None:
+            refiner_pretraining = sizes[1]
         check_positive(
             base_filters=base_filters,
             discriminator_filters=discriminator_filters,
@@ -174,6 +191,7 @@ class SimGAN(TranslationModel):
             discriminator_steps=discriminator_steps,
         )
         check_count(
+            num_blocks=num_blocks,
             history_size=history_size,
             refiner_pretraining=refiner_pretraining,
             discriminator_pretraining=discriminator_pretraining,
@@ -183,14 +201,16 @@ class SimGAN(TranslationModel):
         self.regularization_weight = regularization_weight
         self.refiner_steps = refiner_steps
         self.batch_parts = refiner_steps + discriminator_steps
-        self.refiner_pretraining = refiner_pretraining
-        self.pretraining = refiner_pretraining + discriminator_pretraining
-        kernel_size, blocks, *kinds = ARCHITECTURES[architecture]
+        # In steps.
+        self.refiner_pretraining = -(-refiner_pretraining // refiner_steps)
+        self.pretraining = self.refiner_pretraining - (
+            -discriminator_pretraining // discriminator_steps
+        )
         self.refiner = self.network_of(
             "refiner",
             refiner,
             lambda: refiner_network(
-                shape, base_filters, kernel_size, num_blocks or blocks
+                shape, base_filters, kernel_size, num_blocks
             ),
             inputs=[shape],
             outputs=[shape],
@@ -203,7 +223,11 @@ class SimGAN(TranslationModel):
             outputs=[(None, None, 1)],
             logits=1,
         )
-        self.features = features
+        self.features = None
+        if features is not None:
+            self.features = self.network_of(
+                "features", features, None, inputs=[shape]
+            )
         history_seed = self.seed_generator("history")
         with self.building_scope():
             self.pool = ImagePool(
@@ -215,7 +239,7 @@ class SimGAN(TranslationModel):
         return Batch(x=images, y=images)
 
     def default_optimizer(self):
-        return keras.optimizers.SGD(1e-3)
+        return keras.optimizers.Adam(1e-3, clipnorm=50.0)
 
     def discriminate_step(self, x, training=False):
         """The map of logits of being refined."""
@@ -229,7 +253,10 @@ class SimGAN(TranslationModel):
         """`||psi(R(x)) - psi(x)||_1`, a mean over the images."""
         x = at_least_float32(x)
         if self.features is not None:
-            x, refined = self.features(x), self.features(refined)
+            x, refined = (
+                at_least_float32(self.features(images))
+                for images in (x, refined)
+            )
         return ops.mean(sum_by_example(ops.abs(refined - x)))
 
     def refiner_loss(self, batch, training):
@@ -238,10 +265,13 @@ class SimGAN(TranslationModel):
         adversarial = ops.mean(sum_by_example(ops.softplus(logits)))
         distance = self.regularization_loss(batch.x, refined)
         self.log(adversarial_loss=adversarial, regularization_loss=distance)
-        if training and self.pretraining:
-            begun = self.steps_seen >= self.pretraining
-            adversarial = ops.cast(begun, adversarial.dtype) * adversarial
         return adversarial + self.regularization_weight * distance
+
+    def pretraining_loss(self, batch):
+        """The regularization alone."""
+        refined = self.refine_step(batch.x, training=True)
+        distance = self.regularization_loss(batch.x, refined)
+        return self.regularization_weight * distance
 
     def loss_of_discriminator(self, batch, fake, training):
         """`L_D`, of images that were refined."""
@@ -258,6 +288,10 @@ class SimGAN(TranslationModel):
     def training_step(self, batch):
         parts = self.split(batch, self.batch_parts)
 
+        def pretrain_refiner():
+            for part in parts[: self.refiner_steps]:
+                self.minimize("refiner", partial(self.pretraining_loss, part))
+
         def update_refiner():
             for part in parts[: self.refiner_steps]:
                 self.minimize("refiner", part)
@@ -268,9 +302,7 @@ class SimGAN(TranslationModel):
                 shown = self.pool(refined, training=True)
                 self.minimize(
                     "discriminator",
-                    lambda part=part, shown=shown: self.loss_of_discriminator(
-                        part, shown, training=True
-                    ),
+                    partial(self.loss_of_discriminator, part, shown, True),
                 )
 
         if not self.pretraining:
@@ -279,7 +311,6 @@ class SimGAN(TranslationModel):
             return
         step = ops.convert_to_tensor(self.steps_seen)
         first = step < self.refiner_pretraining
-        self.when(
-            ops.logical_or(first, step >= self.pretraining), update_refiner
-        )
+        self.when(first, pretrain_refiner)
+        self.when(step >= self.pretraining, update_refiner)
         self.when(ops.logical_not(first), update_discriminator)

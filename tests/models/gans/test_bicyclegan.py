@@ -7,6 +7,7 @@ from keras import layers, ops
 
 from keras_gen import BicycleGAN
 from keras_gen.engine import Batch
+from keras_gen.layers import InstanceNormalization
 from tests.contract.case import Case
 from tests.numerics import array, loss_and_gradients, randomize, tensor
 
@@ -230,7 +231,7 @@ def test_who_learns_from_what():
 
 
 def test_the_regression_gives_the_encoder_nothing():
-    """Its gradients are those without it, bit for bit."""
+    """Its gradients are those without it."""
     gradients = []
     for weight in (0.0, 5.0):
         model = small(latent_weight=weight)
@@ -273,14 +274,14 @@ def test_halves_of_a_batch():
     scores = []
     for part in (batch, changed):
         logged = [
-            array(model.distance(model.scores(name, None, x, True), 1.0))
+            array(model.squared_error(model.scores(name, None, x, True), 1.0))
             for name, x in (
                 ("discriminator", part.y[:2]),
                 ("latent_discriminator", part.y[2:]),
             )
         ]
         fake = [
-            array(model.distance(model.scores(name, None, x, True), 0.0))
+            array(model.squared_error(model.scores(name, None, x, True), 0.0))
             for name, x in zip(
                 ("discriminator", "latent_discriminator"), fakes, strict=True
             )
@@ -337,6 +338,92 @@ def test_only_conditional_discriminators_see_what_is_translated():
         assert np.array_equal(*maps) != conditional
 
 
+def watching(weights):
+    """A discriminator of pairs whose scores are linear in both images."""
+    a, b = keras.Input(A), keras.Input(B)
+    joined = layers.Concatenate()([a, b])
+    maps = []
+    for stride in (1, 2):
+        layer = layers.Conv2D(1, 1, strides=stride, use_bias=False)
+        maps.append(layer(joined))
+        layer.kernel.assign(np.reshape(weights, (1, 1, 3, 1)))
+    return keras.Model([a, b], maps)
+
+
+def test_a_shared_discriminator_judges_all_pairs():
+    """Each real image with its own input, each fake with what it is of."""
+    weights = np.array([0.5, -0.3, 0.7])
+    model = small(
+        generator=painting(0.25),
+        encoder=guessing(0.0, 0.0),
+        discriminator=watching(weights),
+        conditional=True,
+        shared_discriminator=True,
+    )
+    batch = batch_of(model)
+    a, b = map(array, batch)
+    fake = np.full_like(b[:2], 0.25)
+
+    def error(a, b, target):
+        scores = np.concatenate([a, b], axis=-1) @ weights
+        return sum(
+            np.mean((scores[:, ::stride, ::stride] - target) ** 2)
+            for stride in (1, 2)
+        )
+
+    expected = (
+        error(a[:2], b[:2], 1.0)
+        + error(a[2:], b[2:], 1.0)
+        + 2 * error(a[:2], fake, 0.0)
+    )
+    loss = array(model.discriminator_loss(batch, training=True))
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    _, logged = logs_of(model, lambda: model.generator_loss(batch, True))
+    np.testing.assert_allclose(
+        logged["adversarial_loss"], 2 * error(a[:2], fake, 1.0), rtol=1e-5
+    )
+
+
+def test_the_settings_of_the_official_code():
+    model = BicycleGAN((64, 64, 3), base_filters=32, seed=0)
+    adam = model.default_optimizer().get_config()
+    assert adam["learning_rate"] == pytest.approx(2e-4)
+    assert (adam["beta_1"], adam["beta_2"]) == (0.5, 0.999)
+
+    def normalized(network):
+        return sum(
+            isinstance(layer, InstanceNormalization) for layer in network.layers
+        )
+
+    # Of six layers, not the first and the last; of five, all but the last.
+    assert normalized(model.generator) == 4 + 5
+    assert normalized(model.encoder) == 2 * 2
+    for layer in model.generator.layers:
+        if isinstance(layer, layers.Conv2D) and layer.filters > 100:
+            *_, fan_in, fan_out = layer.kernel.shape
+            deviation = 0.02 * np.sqrt(2.0 / (16 * (fan_in + fan_out)))
+            # Of at least 16 x 35 x 128 weights: five standard errors are 1.4 %.
+            found = array(layer.kernel).std() / deviation
+            assert abs(found - 1.0) < 0.014
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            {"image_shape": (15, 15, 1)},
+            r"even sides. Received: .*\(15, 15, 1\)",
+        ),
+        ({"discriminator_layers": 3}, r"at least 48 for 3 .*\(16, 16, 1\)"),
+        ({"encoder_blocks": 0}, "encoder_blocks=0"),
+        ({"discriminator_filters": 0}, "discriminator_filters=0"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_named(options, words):
+    with pytest.raises(ValueError, match=words):
+        small(**{"depth": None, **options})
+
+
 def test_translations_by_codes():
     model = small()
     randomize(model.generator)
@@ -346,14 +433,14 @@ def test_translations_by_codes():
     assert codes.shape == (4, 3)
     mean, _ = model.encoder(b)
     np.testing.assert_allclose(codes, array(mean), atol=1e-5)
-    found = model.translate_codes(a, codes)
+    found = model.translate_latents(a, codes)
     expected = array(model.generator([a, codes]))
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    one = model.translate_codes(a, codes[0])
+    one = model.translate_latents(a, codes[0])
     np.testing.assert_allclose(one[0], found[0], atol=1e-5)
     np.testing.assert_allclose(array(model([a, codes])), found, atol=1e-5)
     with pytest.raises(ValueError, match="`z` of BicycleGAN .* `latent_dim`"):
-        model.translate_codes(a, np.zeros((4, 2)))
+        model.translate_latents(a, np.zeros((4, 2)))
 
 
 def test_drawn_latents_are_standard_normal():

@@ -27,6 +27,7 @@ CONTRACT = {
         **SHALLOW,
         wrong=(
             ({"input_shape": (34, 1)}, ("(34, 1)", "4 divides")),
+            ({"input_shape": (32, 2)}, ("(32, 2)", "(length, 1)")),
             ({"pre_emphasis": 1.0}, ("pre_emphasis=1.0", "below 1")),
             ({"l1_weight": -1.0}, ("l1_weight=-1.0",)),
             ({"filters": (2, 0)}, ("filters=(2, 0)",)),
@@ -185,6 +186,69 @@ def test_lengths_and_skip_connections():
     ]
     # Latents with the code, then each layer with its skip connection.
     assert joined == [4 + 4, 3 + 3, 2 + 2]
+
+
+def test_skip_connections_are_taken_before_the_activation():
+    model = small()
+    network = model.generator
+    convolutions = [
+        layer
+        for layer in network.layers
+        if isinstance(layer, layers.Conv2D | layers.Conv2DTranspose)
+    ]
+    first = convolutions[0]
+    first.bias.assign(np.full(first.bias.shape, -1.0))
+    joined = [
+        layer
+        for layer in network.layers
+        if isinstance(layer, layers.Concatenate)
+    ][-1]
+    inner = keras.Model(network.inputs, [first.output, joined.output])
+    noisy = batch_of(model).x
+    z = tensor(np.zeros((4, *model.latent_shape)))
+    skip, both = map(array, inner([noisy, z]))
+    assert skip.min() < -0.5
+    np.testing.assert_array_equal(both[..., -2:], skip)
+
+
+def test_the_settings_of_the_official_code():
+    model = small()
+    adam = model.default_optimizer()
+    assert isinstance(adam, keras.optimizers.RMSprop)
+    config = adam.get_config()
+    assert config["learning_rate"] == pytest.approx(2e-4)
+    assert (config["rho"], config["epsilon"]) == (0.9, 1e-10)
+    slopes = {
+        layer.negative_slope
+        for layer in model.discriminator.layers
+        if isinstance(layer, layers.LeakyReLU)
+    }
+    assert len(slopes) == 1 and slopes.pop() == pytest.approx(0.3)
+    for layer in model.generator.layers:
+        if isinstance(layer, layers.PReLU):
+            assert layer.alpha.shape[:2] == (1, 1)
+            assert np.abs(array(layer.alpha)).max() == 0.0
+    wide = small(filters=(64, 64, 64), seed=0)
+    kernel = max(
+        (array(v) for v in wide.generator.trainable_variables), key=np.size
+    )
+    # Truncated at two standard deviations: 0.88 of the normal's.
+    assert 0.015 < kernel.std() < 0.0205 and np.abs(kernel).max() <= 0.04
+
+
+def test_signals_in_the_range_of_integers_are_refused():
+    signal = (2**15 * np.sin(np.arange(100.0))).astype("int16")
+    with pytest.raises(ValueError, match="`signal` of SEGAN .* Rescale"):
+        same().enhance(signal)
+    with pytest.raises(ValueError, match="`signal` of SEGAN must be finite"):
+        same().enhance(np.full(10, np.nan))
+
+
+def test_filters_in_64_bits():
+    x = np.random.default_rng(0).uniform(-1, 1, (2, 5000, 1))
+    back = de_emphasis(pre_emphasis(x, 0.95), 0.95)
+    assert back.dtype == np.float64
+    np.testing.assert_allclose(back, x, atol=1e-12)
 
 
 def test_skip_connections_pass_by_the_code():

@@ -181,7 +181,8 @@ def test_updates_of_a_step():
 def test_pretraining():
     """The refiner, towards the identity; the discriminator; then both."""
     model = small(
-        refiner_pretraining=2,
+        # Updates, of which a step has two of the refiner.
+        refiner_pretraining=3,
         discriminator_pretraining=3,
         refiner=scaling(1.0),
         # At the identity, rounding decides its sign.
@@ -211,7 +212,7 @@ def test_pretraining():
 
 def test_pretraining_by_the_regularization_alone():
     """From half of the image, towards the whole."""
-    model = small(refiner_pretraining=100, refiner=scaling(0.5))
+    model = small(refiner_pretraining=200, refiner=scaling(0.5))
     model.compile(keras.optimizers.SGD(1e-3))
     x, y = map(array, batch_of(model))
     before = np.abs(model.translate(x) - x).mean()
@@ -236,6 +237,74 @@ def test_the_discriminator_is_shown_the_history():
     # Two images in each step: the third replaced one of the four.
     found = sorted(np.rint(10 * history).astype(int).tolist())
     assert found in ([1, 1, 2, 3], [1, 2, 2, 3])
+
+
+def test_what_is_shown_comes_from_the_history():
+    """With a history of one image, the discriminator never sees another."""
+
+    def trained(images):
+        model = small(refiner=scaling(1.0), seed=4)
+        shown = ops.zeros((2, *SHAPE))
+        object.__setattr__(model, "pool", lambda x, training: shown)
+        sgd = {"refiner": 0.0, "discriminator": 0.1}
+        model.compile({k: keras.optimizers.SGD(v) for k, v in sgd.items()})
+        model.fit(images, real, batch_size=6, shuffle=False, verbose=0)
+        return [array(v) for v in model.discriminator.trainable_variables]
+
+    x, real = map(array, batch_of(small()))
+    for a, b in zip(trained(x), trained(-x), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_discriminator_learns_after_the_refiner():
+    """From images that the updated refiner made."""
+    model, still = (
+        small(refiner=scaling(0.5), discriminator_filters=24) for _ in range(2)
+    )
+    x, y = map(array, batch_of(model))
+    rates = {"refiner": 1e-3, "discriminator": 0.1}
+    for each, rate in ((model, 1e-3), (still, 0.0)):
+        rates["refiner"] = rate
+        each.compile({k: keras.optimizers.SGD(v) for k, v in rates.items()})
+        each.fit(x, y, batch_size=6, shuffle=False, verbose=0)
+    moved, same = (
+        array(each.discriminator.trainable_variables[0])
+        for each in (model, still)
+    )
+    assert np.abs(moved - same).max() > 1e-6
+
+
+def test_the_refiner_has_no_way_around_its_layers():
+    network = refiner_network(SHAPE, 2, 3, 2)
+    for weight in network.weights:
+        weight.assign(np.zeros(weight.shape))
+    assert np.abs(array(network(array(batch_of(small()).x)))).max() == 0.0
+
+
+def test_features_are_checked():
+    images = keras.Input((4, 4, 1))
+    wrong = keras.Model(images, layers.Flatten()(images))
+    with pytest.raises(ValueError, match="`features` of SimGAN"):
+        small(features=wrong)
+
+
+def test_a_bare_compile_learns_the_identity():
+    """By the networks of the paper, without saturating."""
+    model = SimGAN(
+        (12, 16, 1), history_size=0, refiner_pretraining=10_000, seed=0
+    )
+    model.compile()
+    adam = model.optimizer["refiner"].get_config()
+    assert adam["learning_rate"] == pytest.approx(1e-3)
+    assert adam["clipnorm"] == 50.0
+    rng = np.random.default_rng(0)
+    # Smooth images: values of 3x4 squares, enlarged.
+    x = rng.uniform(-0.8, 0.8, (48, 3, 4, 1)).astype("float32")
+    x = x.repeat(4, axis=1).repeat(4, axis=2)
+    model.fit(x, x, batch_size=24, epochs=20, verbose=0)
+    refined = model.translate(x)
+    assert np.abs(refined - x).mean() < 0.5 * np.abs(x).mean()
+    assert np.abs(refined).max() < 0.99
 
 
 def test_both_networks_take_any_size():

@@ -4,10 +4,11 @@ J.-Y. Zhu, R. Zhang, D. Pathak, T. Darrell, A. A. Efros, O. Wang and E.
 Shechtman, "Toward Multimodal Image-to-Image Translation", NIPS 2017,
 https://arxiv.org/abs/1711.11586
 
-A generator `G(a, z)` carries an image `a` to one of the images that may belong
-to it, of which `z` chooses one; the encoder `E` returns the normal distribution
-`q(z | b)` with the mean `m(b)`. Two cycles are learned together, `b -> z -> b'`
-(cVAE-GAN) and `z -> b' -> z` (cLR-GAN), the latter with `z` from `p = N(0, I)`:
+A generator `G(a, z)` translates an image `a` to one of the images that may
+belong to it, of which `z` chooses one; the encoder returns the normal
+distribution `q(z | b)` with the mean `m(b)`. Two cycles are learned together,
+`b -> z -> b'` (cVAE-GAN) and `z -> b' -> z` (cLR-GAN), the latter with `z` from
+`p = N(0, I)`:
 
     L_GE = E[(D(G(a, z_q)) - 1)^2] + E[(D'(G(a, z_p)) - 1)^2]
          + 10 E|b - G(a, z_q)| + 0.01 KL(q(z | b) || p),
@@ -15,10 +16,11 @@ to it, of which `z` chooses one; the encoder `E` returns the normal distribution
     L_D  = E[(D(b) - 1)^2] + E[D(G(a, z_q))^2]
          + E[(D'(b') - 1)^2] + E[D'(G(a, z_p))^2].
 
-`L_GE` teaches `G` and `E`, and `L_z` teaches `G` alone: else both would hide
-`z` in the image. The discriminators return maps of scores at two sizes; `E` is
-a mean over a map, and maps add up. The first half of a batch is what is encoded
-and translated, the second has the real images `b'` of `D'`.
+`L_GE` is minimized over the generator and the encoder, and `L_z` over the
+generator alone: else both would hide `z` in the image. The discriminators
+return maps of scores at two sizes; `E` is a mean over a map, and maps add up.
+The first half of a batch is what is encoded and translated, the second has the
+real images `b'` of `D'`.
 """
 
 import contextlib
@@ -29,7 +31,12 @@ import numpy as np
 from keras import ops
 
 from keras_gen.backend.precision import at_least_float32
-from keras_gen.checks import check_not_negative, check_option, check_positive
+from keras_gen.checks import (
+    check_count,
+    check_not_negative,
+    check_option,
+    check_positive,
+)
 from keras_gen.distributions import Normal
 from keras_gen.engine import Signature, Vector
 from keras_gen.layers import InstanceNormalization
@@ -59,8 +66,8 @@ class BicycleGAN(PairedTranslationModel):
         output_channels: Integer or `None`. The channels of `b`, by default
             those of `a`.
         latent_dim: Integer. The size of `z`.
-        inject: String. `z` is beside the inputs of `"all"` layers of the
-            U-Net that halve the sides, or of the first alone: `"input"`.
+        inject: String. `z` is concatenated to the inputs of `"all"` layers of
+            the U-Net that halve the sides, or of the first alone: `"input"`.
         base_filters: Integer. The filters of the first layers of the generator
             and of the encoder.
         depth: Integer or `None`. How often the generator halves the sides. By
@@ -74,13 +81,15 @@ class BicycleGAN(PairedTranslationModel):
             of 256x256, 2 for 128x128.
         conditional: Boolean. Whether the discriminators see `a` too.
         shared_discriminator: Boolean. Whether `D'` is `D`.
-        vae_adversarial_weight: Float. The weight of `G`'s loss of `D`.
-        latent_adversarial_weight: Float. The weight of `G`'s loss of `D'`.
+        vae_adversarial_weight: Float. The weight of the generator's adversarial
+            loss under `D`.
+        latent_adversarial_weight: Float. That of its loss under `D'`.
         l1_weight: Float. The weight of the mean absolute error.
         kl_weight: Float. The weight of the KL divergence.
         latent_weight: Float. The weight of the latent regression. The model is
             a cVAE-GAN if this and `latent_adversarial_weight` are 0. It is a
-            cLR-GAN if the other three are: then `L_z` teaches `E` as well.
+            cLR-GAN if the other three are: then `L_z` is minimized over the
+            encoder as well.
         generator: `keras.Model` from a list of images and latents to images in
             [-1, 1].
         encoder: `keras.Model` from images `b` to the mean and the log-variance
@@ -97,7 +106,7 @@ class BicycleGAN(PairedTranslationModel):
     model.compile()
     model.fit(a, b, batch_size=2 * 8, epochs=10)
     some = model.translate(a_test, seed=0)
-    like_another = model.translate_codes(a_test, model.encode_target(b_test))
+    like_another = model.translate_latents(a_test, model.encode_target(b_test))
     ```
 
     A bare `compile()` uses the Adam of the paper, without its decay. The KL
@@ -156,6 +165,7 @@ class BicycleGAN(PairedTranslationModel):
         super().__init__(**kwargs)
         check_option("inject", inject, ("all", "input"))
         check_positive(latent_dim=latent_dim)
+        check_count(1, discriminator_filters=discriminator_filters)
         check_not_negative(
             vae_adversarial_weight=vae_adversarial_weight,
             latent_adversarial_weight=latent_adversarial_weight,
@@ -179,6 +189,7 @@ class BicycleGAN(PairedTranslationModel):
         check_positive(depth=depth)
         if encoder_blocks is None:
             encoder_blocks = max(int(math.log2(min(a[:2]) / 16)), 1)
+        check_count(1, encoder_blocks=encoder_blocks)
         self.generator = self.network_of(
             "generator",
             generator,
@@ -262,8 +273,8 @@ class BicycleGAN(PairedTranslationModel):
         latents = q.draw(1, None, self.posterior_seed)[0]
         (z,) = self.draw_noise(batch.x, "ab")
         encoded, random = (
-            self.translate_step(batch.x, "ab", training=training, noise=[z])
-            for z in (latents, z)
+            self.translate_step(batch.x, "ab", training=training, noise=[each])
+            for each in (latents, z)
         )
         return q, z, (encoded, random)
 
@@ -277,7 +288,7 @@ class BicycleGAN(PairedTranslationModel):
         q, z, fakes = self.cycles(batch, training)
         encoded, random = fakes
         adversarial = [
-            self.distance(self.scores(name, batch.x, fake, training), 1.0)
+            self.squared_error(self.scores(name, batch.x, fake, training), 1.0)
             for name, fake in zip(DISCRIMINATORS, fakes, strict=True)
         ]
         l1 = ops.mean(ops.abs(at_least_float32(batch.y) - encoded))
@@ -311,13 +322,15 @@ class BicycleGAN(PairedTranslationModel):
         ):
             of_real = self.scores(name, real.x, real.y, training)
             of_fake = self.scores(name, first.x, images, training)
-            loss += self.distance(of_real, 1.0) + self.distance(of_fake, 0.0)
+            loss += self.squared_error(of_real, 1.0) + self.squared_error(
+                of_fake, 0.0
+            )
         return loss
 
     @staticmethod
-    def distance(maps, code):
-        """`E[(D - code)^2]`, added up over maps of scores."""
-        return 2.0 * sum(least_squares(scores, code) for scores in maps)
+    def squared_error(maps, target):
+        """`E[(D - target)^2]`, added up over maps of scores."""
+        return 2.0 * sum(least_squares(scores, target) for scores in maps)
 
     # ---- Inference ----------------------------------------------------------
 
@@ -337,7 +350,7 @@ class BicycleGAN(PairedTranslationModel):
         """The latents `m(b)` of a batch."""
         return self.posterior_step(b).mean
 
-    def translate_codes(self, x, z, *, batch_size: int = 256) -> np.ndarray:
+    def translate_latents(self, x, z, *, batch_size: int = 256) -> np.ndarray:
         """Translates each image by the latents that go with it.
 
         Args:
@@ -368,7 +381,7 @@ class BicycleGAN(PairedTranslationModel):
         return {
             "serving_default": translate,
             "translate": translate,
-            "encode": Signature(self.encode_step, {"x": y}, ("codes",)),
+            "encode": Signature(self.encode_step, {"x": y}, ("latents",)),
         }
 
     def served_networks(self):

@@ -1,5 +1,6 @@
 """The filter that flattens the spectrum of speech, and its inverse."""
 
+import numpy as np
 from keras import ops
 
 
@@ -7,7 +8,7 @@ def pre_emphasis(x, coefficient: float):
     """`y[t] = x[t] - c x[t - 1]`, with `y[0] = x[0]`.
 
     Args:
-        x: Tensor of shape `(batch, time, channels)`.
+        x: Tensor or array of shape `(batch, time, channels)`.
         coefficient: Float in [0, 1), `c`.
     """
     return x - coefficient * _delayed(x, 1)
@@ -20,7 +21,7 @@ def de_emphasis(y, coefficient: float):
     where `d` delays by one sample.
 
     Args:
-        y: Tensor of shape `(batch, time, channels)`.
+        y: Tensor or array of shape `(batch, time, channels)`.
         coefficient: Float in [0, 1), `c`.
     """
     delay, x = 1, y
@@ -31,4 +32,5 @@ def de_emphasis(y, coefficient: float):
 
 
 def _delayed(x, delay):
-    return ops.pad(x[:, : x.shape[1] - delay], ((0, 0), (delay, 0), (0, 0)))
+    pad = np.pad if isinstance(x, np.ndarray) else ops.pad
+    return pad(x[:, : x.shape[1] - delay], ((0, 0), (delay, 0), (0, 0)))

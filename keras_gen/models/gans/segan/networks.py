@@ -80,7 +80,5 @@ def segan_discriminator(shape, filters, kernel_size, reference_size):
         x, reference = norm(conv(x), conv(reference))
         x, reference = map(layers.LeakyReLU(0.3), (x, reference))
     x = Conv2D(1, 1, use_bias=False, kernel_initializer=normal())(x)
-    score = layers.Dense(1, kernel_initializer=normal(), dtype="float32")(
-        layers.Flatten()(x)
-    )
+    score = layers.Dense(1, dtype="float32")(layers.Flatten()(x))
     return keras.Model(inputs, score, name="discriminator")

@@ -57,7 +57,7 @@ class SEGAN(TranslationModel):
             none.
         reference_size: Integer. The pairs in the reference batch of the
             discriminator's virtual batch normalization: the first pairs that
-            it is trained on.
+            it is trained on, repeated if a batch has fewer.
         generator: `keras.Model` from a list of pre-emphasized windows and
             latents, or from windows alone, to windows.
         discriminator: `keras.Model` from a list of two windows, the clean and
@@ -78,8 +78,9 @@ class SEGAN(TranslationModel):
     A bare `compile()` uses the RMSprop of the paper. The official code has no
     factors of 1/2, and takes each batch for its own reference; here, as
     Salimans et al. (2016) define it, the reference is fixed and each example
-    has its own statistics beside it. What is served, and `model(x)`, has
-    `z = 0`.
+    has its own statistics beside it. Its framework's RMSprop begins with the
+    mean square 1, Keras' with 0: first updates are larger here. What is served
+    and evaluated, and `model(x)`, has `z = 0`.
     """
 
     players = {"discriminator": ["discriminator"], "generator": ["generator"]}
@@ -120,7 +121,7 @@ class SEGAN(TranslationModel):
         check_decay(pre_emphasis=pre_emphasis)
         self.input_shape = shape = tuple(input_shape)
         factor = 2 ** len(filters)
-        if len(shape) != 2 or shape[0] % factor:
+        if len(shape) != 2 or shape[1] != 1 or shape[0] % factor:
             raise ValueError(
                 f"`input_shape` must be (length, 1), with a length that "
                 f"{factor} divides. Received: input_shape={shape}. Pass other "
@@ -175,7 +176,7 @@ class SEGAN(TranslationModel):
     def translate_step(
         self, x, direction, condition=None, training=False, noise=None
     ):
-        """Enhanced windows, each filtered by itself."""
+        """Enhanced windows, which are filtered independently."""
         enhanced = self.generate_step(self.emphasized(x), noise, training)
         return de_emphasis(enhanced, self.pre_emphasis)
 
@@ -225,19 +226,16 @@ class SEGAN(TranslationModel):
                 "`signal` must be a vector of at least one sample. Received: "
                 f"shape={signal.shape}. Pass one channel."
             )
-        length = self.input_shape[0]
-        filtered = self._filtered(pre_emphasis, signal)
-        windows = np.pad(filtered, (0, -len(signal) % length))
+        spec, length = self.data_spec().x, self.input_shape[0]
+        spec.check_values(type(self).__name__, "signal", signal)
+        # In NumPy, since a backend may compile for each length.
+        filtered = pre_emphasis(signal[None, :, None], self.pre_emphasis)
+        windows = np.pad(filtered.ravel(), (0, -len(signal) % length))
         enhanced = self.run_noisy(
             self.generate_step,
             windows.reshape(-1, length, 1),
             seed=seed,
             batch_size=batch_size,
         )
-        return self._filtered(de_emphasis, enhanced.ravel()[: len(signal)])
-
-    def _filtered(self, filtering, signal):
-        filtered = filtering(
-            ops.convert_to_tensor(signal[None, :, None]), self.pre_emphasis
-        )
-        return ops.convert_to_numpy(filtered)[0, :, 0]
+        enhanced = enhanced.reshape(1, -1, 1)[:, : len(signal)]
+        return de_emphasis(enhanced, self.pre_emphasis).ravel()
