@@ -184,6 +184,7 @@ def test_pretraining():
         # Updates, of which a step has two of the refiner.
         refiner_pretraining=3,
         discriminator_pretraining=3,
+        discriminator_filters=24,
         refiner=scaling(1.0),
         # At the identity, rounding decides its sign.
         regularization_weight=0.0,
