@@ -19,10 +19,11 @@ class Options:
     """smoke: a minute, to see that all works. small: some minutes on two
     cores. paper: the paper's run, for a GPU."""
     dataset: str | None = None
-    """An embedded data set (digits, sprites, scenes, lit_heads), folder for
-    your own pictures, or a data set of TensorFlow Datasets."""
+    """An embedded data set (digits, sprites, scenes, lit_heads, speech), folder
+    for your own pictures (with a table of them, attributes), recordings for
+    your own wav files, or a data set of TensorFlow Datasets."""
     data_dir: str | None = None
-    """The folder of your pictures, or of TensorFlow Datasets."""
+    """The folder of your files, or of TensorFlow Datasets."""
     image_size: int | None = None
     """The side that images are resized and cropped to."""
     length: int | None = None

@@ -35,8 +35,8 @@ PRESETS = {
     ),
     "small": recipe.Preset(
         epochs=15,
-        steps_per_epoch=100,
-        batch_size=80,
+        steps_per_epoch=300,
+        batch_size=32,
         dataset="scenes",
         image_size=32,
     ),
@@ -146,10 +146,12 @@ def main(options):
             image_shape=run.image_shape,
             **{**arguments, **run.arguments},
         )
+        # For thousands of updates; the paper's, 1e-4, is for many more.
+        rate = 1e-4 if options.preset == "paper" else 5e-4
         half = -(-run.total_steps // 2)
         adam = {
             player: keras.optimizers.Adam(
-                optimizers.ConstantThenLinear(1e-4, half * n, half * n),
+                optimizers.ConstantThenLinear(rate, half * n, half * n),
                 beta_1=0.5,
                 epsilon=1e-8,
             )

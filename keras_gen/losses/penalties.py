@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from keras_gen.backend.precision import at_least_float32
+
 
 def gradient_norm(gradients, epsilon=1e-12):
     """Euclidean norm of each example's gradient, over all its axes.
@@ -46,6 +48,28 @@ def interpolates(real, fake, alpha):
     """
     shape = (-1, *[1] * (len(real.shape) - 1))
     return real + ops.reshape(alpha, shape) * (fake - real)
+
+
+def norms_between(gradient, fn, real, fake, alpha):
+    """Gradient norms at points between pairs of examples.
+
+    Args:
+        gradient: Function of a function and a tensor, the `gradient` of a
+            model.
+        fn: Function of examples to scores, whose sum is differentiated.
+        real: Tensor of shape `(batch, ...)`.
+        fake: Tensor of the same shape.
+        alpha: Tensor of shape `(batch,)`, as `interpolates` takes it.
+
+    Returns:
+        Tensor of shape `(batch,)`.
+
+    Reference:
+
+    - [Gulrajani et al., 2017](https://arxiv.org/abs/1704.00028)
+    """
+    gradients = gradient(fn, interpolates(real, fake, alpha))
+    return gradient_norm(at_least_float32(gradients))
 
 
 def distance_to_averages(values, averages):

@@ -301,7 +301,10 @@ class DiscoGAN(UnpairedTranslationModel):
                 )
                 difference = again - at_least_float32(real[back[1]])
                 reconstruction += ops.mean(ops.square(difference))
-        reconstruction = ops.cast(reconstruction, adversarial.dtype)
+        features, reconstruction = (
+            ops.cast(loss, adversarial.dtype)
+            for loss in (features, reconstruction)
+        )
         rate = 0.0
         if self.reconstructs:
             rate = self.scheduled(self.reconstruction_rate)

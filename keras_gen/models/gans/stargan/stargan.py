@@ -122,6 +122,7 @@ class StarGAN(TranslationModel):
             "num_blocks": 3,
             "discriminator_filters": 16,
             "discriminator_layers": 3,
+            "discriminator_steps": 2,
         },
         "smoke": {
             "base_filters": 4,
@@ -278,11 +279,13 @@ class StarGAN(TranslationModel):
         wasserstein = adversarial.wasserstein_critic(scores, fake_scores)
 
         alpha = noise.uniform(ops.shape(x)[:1], self.interpolation_seed)
-        gradients = self.gradient(
+        norms = penalties.norms_between(
+            self.gradient,
             lambda x: self.discriminate_step(x, training)[0],
-            penalties.interpolates(at_least_float32(x), fake, alpha),
+            at_least_float32(x),
+            fake,
+            alpha,
         )
-        norms = penalties.gradient_norm(at_least_float32(gradients))
         penalty = penalties.gradient_penalty(norms)
         class_loss = sets.loss(y, logits)
         self.log(

@@ -21,7 +21,6 @@ import keras
 from keras import ops
 
 from keras_gen.backend import noise
-from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_option, check_positive
 from keras_gen.engine import Labels
 from keras_gen.losses import adversarial, penalties
@@ -155,11 +154,13 @@ class WGANGP(AdversarialModel):
         wasserstein = adversarial.wasserstein_critic(score, fake_score)
 
         alpha = noise.uniform(ops.shape(score), seed=self.interpolation_seed)
-        gradients = self.gradient(
+        norms = penalties.norms_between(
+            self.gradient,
             lambda x: self.discriminate_step(x, training=training),
-            penalties.interpolates(real, fake, alpha),
+            real,
+            fake,
+            alpha,
         )
-        norms = penalties.gradient_norm(at_least_float32(gradients))
         target, one_sided = self.penalty_target, self.one_sided
         penalty = penalties.gradient_penalty(norms, target, one_sided)
         self.log(wasserstein_estimate=-wasserstein, gradient_penalty=penalty)
