@@ -3,6 +3,7 @@
 import gc
 import importlib.util
 import os
+import sys
 import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -48,7 +49,19 @@ def fresh_test(fresh_module):
     start_afresh()
 
 
-def pytest_unconfigure():
+def pytest_sessionfinish(session, exitstatus):
+    session.config.exit_status = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
     # An iterator of tf.data whose threads call Python waits for them when it
-    # is deleted; once the interpreter ends, they never come.
+    # is deleted; once the interpreter ends, they never come. Those that are
+    # still referred to are not deleted: the process ends without that.
     gc.collect()
+    CACHE.cleanup()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if "pytest" in os.path.basename(os.path.dirname(sys.argv[0])):
+        # `python -m pytest`, not a program that runs it, as mutation.py.
+        os._exit(getattr(config, "exit_status", 1))
