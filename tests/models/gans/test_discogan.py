@@ -14,7 +14,8 @@ from tests.numerics import array, loss_and_gradients, randomize, tensor
 
 SMALL = {"input_shape": (16, 16, 2), "width": 2}
 TOY = {"input_shape": (2,), "architecture": "mlp", "width": 4}
-ROUND = {"updates": {"generator": 2}, "parts": 3}
+# Two devices have half of a batch of 8 each.
+ROUND = {"updates": {"generator": 3}, "parts": 4, "generator_steps": 3}
 CONTRACT = {
     "discogan": Case(
         **SMALL,

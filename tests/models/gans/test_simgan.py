@@ -21,7 +21,8 @@ SMALL = {
     "refiner_pretraining": 0,
     "discriminator_pretraining": 0,
 }
-ROUND = {"updates": {"refiner": 2}, "parts": 3}
+# Two devices have half of a batch of 8 each.
+ROUND = {"updates": {"refiner": 3}, "parts": 4, "refiner_steps": 3}
 CONTRACT = {
     "simgan": Case(
         **SMALL,
