@@ -192,3 +192,50 @@ class TranslationModel(Conditional, GenerativeModel):
 
     def served_networks(self):
         return [getattr(self, name) for name in self.directions.values()]
+
+
+class AdversarialTranslationModel(TranslationModel):
+    """Generators whose translations discriminators judge.
+
+    A subclass defines:
+        generated: `(batch, training)`, a structure of the examples that the
+            discriminators are shown.
+        loss_of_generator: `(batch, training)`, the generators' loss, and what
+            they generated.
+        loss_of_discriminator: `(batch, fake, training)`, the discriminators'
+            loss of what was generated.
+    """
+
+    must_define = (
+        "generated",
+        "loss_of_generator",
+        "loss_of_discriminator",
+    )
+
+    def default_optimizer(self):
+        return keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8)
+
+    def generated(self, batch, training):
+        """A structure of generated examples."""
+        raise NotImplementedError(f"{type(self).__name__} needs `generated`.")
+
+    def loss_of_generator(self, batch, training):
+        """The generators' loss, and the structure of generated examples."""
+        raise NotImplementedError(
+            f"{type(self).__name__} needs `loss_of_generator`."
+        )
+
+    def loss_of_discriminator(self, batch, fake, training):
+        """The discriminators' loss of generated examples."""
+        raise NotImplementedError(
+            f"{type(self).__name__} needs `loss_of_discriminator`."
+        )
+
+    def generator_loss(self, batch, training):
+        return self.loss_of_generator(batch, training)[0]
+
+    def discriminator_loss(self, batch, training):
+        fake = keras.tree.map_structure(
+            ops.stop_gradient, self.generated(batch, training)
+        )
+        return self.loss_of_discriminator(batch, fake, training)

@@ -3,23 +3,18 @@
 from functools import partial
 
 import keras
-from keras import ops
 
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.engine import Batch, Examples
-from keras_gen.models.translation import TranslationModel
+from keras_gen.models.translation import AdversarialTranslationModel
 
 
-class UnpairedTranslationModel(TranslationModel):
+class UnpairedTranslationModel(AdversarialTranslationModel):
     """Generators from each of two domains to the other, and discriminators.
 
     `discriminator_b` is shown what `generator_ab` generates.
 
-    A subclass calls `add_networks` in its constructor and defines:
-        loss_of_generators: `(batch, training)`, their loss, and the generated
-            examples by their domains.
-        loss_of_discriminators: `(batch, fake, training)`, their loss of
-            examples that were generated.
+    A subclass calls `add_networks` in its constructor.
     """
 
     players = {
@@ -28,7 +23,6 @@ class UnpairedTranslationModel(TranslationModel):
     }
     directions = {"ab": "generator_ab", "ba": "generator_ba"}
     shape_argument = "image_shape"
-    must_define = ("loss_of_generators", "loss_of_discriminators")
 
     def add_networks(
         self, shapes, given, generator, discriminator, outputs
@@ -70,15 +64,12 @@ class UnpairedTranslationModel(TranslationModel):
             y=Examples(self.shapes["b"], f"{name}_b", self.value_range),
         )
 
-    def default_optimizer(self):
-        return keras.optimizers.Adam(2e-4, beta_1=0.5, epsilon=1e-8)
-
     def discriminate_step(self, domain, x, training=False):
         """What the discriminator of a domain returns of examples."""
         outputs = getattr(self, f"discriminator_{domain}")(x, training=training)
         return keras.tree.map_structure(at_least_float32, outputs)
 
-    def translated(self, batch, training):
+    def generated(self, batch, training):
         """The generated examples by their domains."""
         sources = dict(zip("ab", batch, strict=True))
         return {
@@ -87,23 +78,3 @@ class UnpairedTranslationModel(TranslationModel):
             )
             for direction in self.directions
         }
-
-    def loss_of_generators(self, batch, training):
-        """Their loss, and the generated examples by their domains."""
-        raise NotImplementedError(
-            f"{type(self).__name__} needs `loss_of_generators`."
-        )
-
-    def loss_of_discriminators(self, batch, fake, training):
-        """Their loss of examples that were generated, by their domains."""
-        raise NotImplementedError(
-            f"{type(self).__name__} needs `loss_of_discriminators`."
-        )
-
-    def generator_loss(self, batch, training):
-        return self.loss_of_generators(batch, training)[0]
-
-    def discriminator_loss(self, batch, training):
-        fake = self.translated(batch, training)
-        fake = keras.tree.map_structure(ops.stop_gradient, fake)
-        return self.loss_of_discriminators(batch, fake, training)

@@ -171,10 +171,10 @@ class CycleGAN(UnpairedTranslationModel):
                 pool = ImagePool(pool_size, shape, seed=pool_seed)
             setattr(self, f"pool_{domain}", pool)
 
-    def loss_of_generators(self, batch, training):
+    def loss_of_generator(self, batch, training):
         """`L_G`, and the generated images by their domains."""
         real = dict(zip("ab", map(at_least_float32, batch), strict=True))
-        fake = self.translated(batch, training)
+        fake = self.generated(batch, training)
         adversarial = sum(
             2.0
             * least_squares(
@@ -201,7 +201,7 @@ class CycleGAN(UnpairedTranslationModel):
         )
         return adversarial + cycle + identity, fake
 
-    def loss_of_discriminators(self, batch, fake, training):
+    def loss_of_discriminator(self, batch, fake, training):
         """`L_D`, of images that were generated."""
 
         def scores(domain, images):
@@ -215,7 +215,7 @@ class CycleGAN(UnpairedTranslationModel):
 
     def training_step(self, batch):
         _, fake = self.minimize(
-            "generator", lambda: self.loss_of_generators(batch, training=True)
+            "generator", lambda: self.loss_of_generator(batch, training=True)
         )
         shown = {
             domain: getattr(self, f"pool_{domain}")(images, training=True)
@@ -223,5 +223,5 @@ class CycleGAN(UnpairedTranslationModel):
         }
         self.minimize(
             "discriminator",
-            lambda: self.loss_of_discriminators(batch, shown, training=True),
+            lambda: self.loss_of_discriminator(batch, shown, training=True),
         )

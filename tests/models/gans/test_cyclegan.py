@@ -113,7 +113,7 @@ def test_each_cycle_has_its_weight():
 
 
 @pytest.mark.parametrize("score", [0.5, 0.0, 1.0])
-def test_loss_of_discriminators(score):
+def test_loss_of_discriminator(score):
     model = simple(score=score)
     loss = array(model.discriminator_loss(batch_of(model), training=True))
     expected = (score - 1.0) ** 2 + score**2

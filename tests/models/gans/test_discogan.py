@@ -309,7 +309,7 @@ def test_both_batches_are_seen_by_the_same_discriminator():
     calm = model.discriminate_step("b", tensor(same), training=False)
     assert np.abs(array(outputs[1]) - array(calm[1])).max() > 1e-3
     # Generated images that are the real ones: no difference of features.
-    model.translated = lambda batch, training: {"a": batch.x, "b": batch.y}
+    model.generated = lambda batch, training: {"a": batch.x, "b": batch.y}
     model.log = lambda **values: logged.update(values)
     logged = {}
     model.generator_loss(batch_of(model), training=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_gen import StarGAN
-from keras_gen.models.gans.stargan.stargan import stargan_discriminator
+from keras_gen.models.gans.stargan.networks import stargan_discriminator
 
 
 def count(network):

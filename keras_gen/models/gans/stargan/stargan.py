@@ -20,39 +20,19 @@ updated five times for each update of the generator.
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 
 from keras_gen.backend import noise
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_count, check_not_negative
 from keras_gen.engine import Batch, Examples, Signature
-from keras_gen.layers import Conv2D, InstanceNormalization
+from keras_gen.layers import InstanceNormalization
 from keras_gen.losses import adversarial, penalties
 from keras_gen.models.gans.stargan.labels import LabelSets
+from keras_gen.models.gans.stargan.networks import stargan_discriminator
 from keras_gen.models.translation import TranslationModel
-from keras_gen.networks.conv import divided, fan_in_uniform, strided_conv
+from keras_gen.networks.conv import fan_in_uniform
 from keras_gen.networks.translation import resnet_generator
-
-
-def stargan_discriminator(shape, filters, num_layers, num_logits):
-    """Strided convolutions, to a map of scores and to logits."""
-    divided(shape, 2**num_layers, "image_shape")
-    x = images = keras.Input(shape)
-    for level in range(num_layers):
-        x = strided_conv(
-            filters * 2**level, 4, kernel_initializer=fan_in_uniform()
-        )(x)
-        x = layers.LeakyReLU(0.01)(x)
-
-    last = {"use_bias": False, "dtype": "float32"}
-    scores = Conv2D(
-        1, 3, padding="same", kernel_initializer=fan_in_uniform(), **last
-    )(x)
-    # The convolution over the whole map.
-    logits = layers.Dense(
-        num_logits, kernel_initializer=fan_in_uniform(), **last
-    )(layers.Flatten()(x))
-    return keras.Model(images, [scores, logits], name="discriminator")
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
