@@ -186,7 +186,7 @@ def adding():
     layer = layers.Dense(1, use_bias=False)
     added = ops.reshape(layer(vector), (-1, 1, 1, 1))
     network = keras.Model([images, vector], images + added)
-    layer.kernel.assign([[0.1], [0.3], [-0.2]])
+    layer.kernel.assign([[0.4], [-0.3], [0.2]])
     return network
 
 
@@ -208,14 +208,15 @@ def test_which_label_is_meant_where():
     options = {"generator": adding(), "discriminator": linear_classifier()}
     weights = {"class_weight": 0.7, "reconstruction_weight": 2.0}
     model = small(**options, **weights, penalty_weight=0.0)
-    x = np.random.default_rng(0).uniform(-1, 1, (4, *SHAPE))
-    y = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]], "float32")
+    x = np.random.default_rng(0).uniform(-1, 1, (12, *SHAPE))
+    y = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 1]], "float32")
+    y = np.tile(y, (3, 1))
     batch = Batch(tensor(x), tensor(y))
     twin = keras.random.SeedGenerator(0)
     twin.state.assign(model.label_seed.state)
     target = array(noise.permuted(batch.y, twin))
     assert not np.array_equal(target, y)
-    added = np.array([0.1, 0.3, -0.2])
+    added = np.array([0.4, -0.3, 0.2])
 
     def generated(images, labels):
         return images + (labels @ added)[:, None, None, None]
@@ -270,7 +271,7 @@ def test_the_penalty_is_at_points_between_pairs():
     target = array(noise.permuted(batch.y, twins[0]))
     alpha = array(noise.uniform((6,), twins[1]))
     assert np.ptp(alpha) > 0.2
-    added = (target @ np.array([0.1, 0.3, -0.2]))[:, None, None, None]
+    added = (target @ np.array([0.4, -0.3, 0.2]))[:, None, None, None]
     points = x + alpha[:, None, None, None] * added
     norms = 2.0 * np.sqrt(np.square(points).sum(axis=(1, 2, 3)))
     _, logged = logs_of(model, lambda: model.discriminator_loss(batch, True))
