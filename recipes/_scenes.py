@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_gen import data
+from keras_gen import data, metrics
 from keras_gen.data import SCENE_ATTRIBUTES
 
 NAMES = tuple(SCENE_ATTRIBUTES)
@@ -59,8 +59,8 @@ def center_shift(images, others):
 class AttributeClassifier:
     """Says which attributes an image of a scene has.
 
-    It is trained on training scenes when it is made: on all of them, or, of a
-    run of the preset `smoke`, on a few.
+    It is trained on training scenes, once: on all of them, or, for a run of the
+    preset `smoke`, on a few.
 
     Args:
         smoke: Boolean.
@@ -69,14 +69,17 @@ class AttributeClassifier:
     side = 32
 
     def __init__(self, smoke=False):
-        images, attributes = scenes(
-            "train",
-            self.side,
-            ("image", "attributes"),
-            500 if smoke else None,
+        self.network = metrics.trained_once(
+            "scene_attributes_v1" + ("_smoke" if smoke else ""),
+            self.build,
+            lambda network: self.train(network, smoke),
+            what="classifier of attributes, which judges translations",
         )
+
+    def build(self):
+        """The untrained network, from images to a dictionary of logits."""
         keras.utils.set_random_seed(0)
-        x = inputs = keras.Input(images.shape[1:])
+        x = inputs = keras.Input((self.side, self.side, 3))
         for filters in (32, 64, 128):
             x = layers.Conv2D(filters, 3, padding="same")(x)
             x = layers.ReLU()(layers.BatchNormalization()(x))
@@ -86,17 +89,27 @@ class AttributeClassifier:
             name: layers.Dense(size, name=name)(x)
             for name, size in zip(NAMES, SIZES, strict=True)
         }
-        self.network = keras.Model(inputs, outputs)
-        self.network.compile(
+        return keras.Model(inputs, outputs)
+
+    def train(self, network, smoke):
+        """Trains it on scenes."""
+        images, attributes = scenes(
+            "train",
+            self.side,
+            ("image", "attributes"),
+            500 if smoke else None,
+        )
+        # Around the same layers, so that no optimizer is kept.
+        trainer = keras.Model(network.inputs, network(network.inputs[0]))
+        trainer.compile(
             keras.optimizers.Adam(1e-3),
             {
                 name: keras.losses.SparseCategoricalCrossentropy(True)
                 for name in NAMES
             },
         )
-        print("Training a classifier of attributes, which judges translations.")
         labels = dict(zip(NAMES, attributes.T, strict=True))
-        self.network.fit(images, labels, 128, 1 if smoke else 4, verbose=2)
+        trainer.fit(images, labels, 128, 1 if smoke else 4, verbose=2)
 
     def __call__(self, images, value_range=(0, 1)):
         """Their attributes, an integer array of shape `(n, 4)`."""

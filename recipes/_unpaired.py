@@ -76,12 +76,12 @@ def domains(run, split):
     if run.options.dataset == "scenes":
         kind = run.domains
         if kind in _scenes.NAMES:
-            return [with_value(split, kind, value) for value in VALUES[kind]]
-        a, b = "train[:50%]", "train[50%:]"
-        if split == "test":
-            # The metrics compare what comes from one scene.
-            a = b = "test"
-        a, b = data.load("scenes", a), data.load("scenes", b)
+            return [with_value(run, split, value) for value in VALUES[kind]]
+        a = b = run.load(split)
+        # The metrics compare what comes from one scene.
+        if split == "train":
+            halves = np.array_split(np.arange(run.examples), 2)
+            a, b = (data.select(a, half) for half in halves)
         if kind == "edges":
             return a.map(lambda x: {"image": x["edges"]}), b
         return a, b.map(lambda x: {"image": x["degraded"]})
@@ -96,16 +96,16 @@ def domains(run, split):
     ]
 
 
-def with_value(split, attribute, value):
+def with_value(run, split, value):
     """The scenes whose attribute has a value, on one ground.
 
     Of both grounds, a translation may exchange them and be its own inverse.
     """
-    (attributes,) = _scenes.scenes(split, None, ("attributes",))
-    has_it = attributes[:, _scenes.NAMES.index(attribute)] == value
-    if attribute != "ground":
+    (attributes,) = _scenes.scenes(run.splits[split], None, ("attributes",))
+    has_it = attributes[:, _scenes.NAMES.index(run.domains)] == value
+    if run.domains != "ground":
         has_it &= attributes[:, _scenes.NAMES.index("ground")] == 0
-    return data.select(data.load("scenes", split), np.flatnonzero(has_it))
+    return data.select(run.load(split), np.flatnonzero(has_it))
 
 
 def first_examples(run, model, count, features="image"):

@@ -14,8 +14,10 @@ noisy and of the enhanced ones, and for synthetic voices the gain in each kind
 of noise.
 """
 
+import keras
 import numpy as np
 
+import _adversarial
 import _apply
 import _recipe as recipe
 import keras_gen
@@ -133,7 +135,15 @@ def main(options):
             input_shape=(run.options.length, 1),
             **run.arguments,
         )
-        run.compile(model)
+        # For thousands of steps; the paper's RMSprop is for many more.
+        adam = _adversarial.at_rates(
+            keras.optimizers.Adam(beta_1=0.5),
+            discriminator=2e-4,
+            generator=keras.optimizers.schedules.CosineDecay(
+                1e-3, run.total_steps
+            ),
+        )
+        run.compile(model, None if options.preset == "paper" else adam)
     model.summary()
     train = data.pipeline(
         run.load("train"),

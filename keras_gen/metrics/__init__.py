@@ -54,6 +54,7 @@ from keras_gen.metrics.disentanglement.sap import (
     sap,
 )
 from keras_gen.metrics.extractors.base import FeatureExtractor, PixelExtractor
+from keras_gen.metrics.extractors.cache import trained_once
 from keras_gen.metrics.extractors.digits import DigitsClassifier
 from keras_gen.metrics.extractors.inception import InceptionV3Extractor
 from keras_gen.metrics.extractors.models import (
@@ -282,6 +283,7 @@ __all__ = [
     "sprite_factor_data",
     "squared_pixel_distance",
     "ssim",
+    "trained_once",
     "weighted_spectral_slope",
 ]
 

@@ -8,17 +8,14 @@ cached.
 """
 
 import os
-import warnings
-import zipfile
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 
 from keras_gen.checks import check_option
-from keras_gen.files import atomic_path
 from keras_gen.metrics.extractors.base import FeatureExtractor, resize_bilinear
+from keras_gen.metrics.extractors.cache import trained_once
 from keras_gen.metrics.extractors.models import weights_hash
 
 # Part of the name of a cache file: raise it when network or training change.
@@ -113,26 +110,24 @@ class DigitsClassifier(FeatureExtractor):
         training = _TRAINING[dataset]
         if epochs is not None:
             training = training._replace(epochs=epochs)
-        path = _cache_dir(cache_dir) / (
-            f"digits_classifier_{dataset}_v{ARCHITECTURE_VERSION}_"
-            f"epochs{training.epochs}_seed{seed}.keras"
-        )
-        network = build_lenet(seed=seed)
-        if not _load(network, path):
-            # A file damaged in the middle may have overwritten some weights.
-            network = build_lenet(seed=seed)
-            if verbose:
-                print(
-                    f"Training the {dataset} classifier, once; it will be "
-                    f"kept in {path}."
-                )
-            train = _load_images(dataset, "train", data_dir)
-            _fit(network, *train, training, seed, verbose)
-            _save(network, path)
+
+        def train(network):
+            images = _load_images(dataset, "train", data_dir)
+            _fit(network, *images, training, seed, verbose)
             if verbose:
                 classifier = cls(network, dataset, batch_size)
                 test = _load_images(dataset, "test", data_dir)
                 print(f"Test accuracy: {classifier.accuracy(*test):.4f}")
+
+        network = trained_once(
+            f"digits_classifier_{dataset}_v{ARCHITECTURE_VERSION}_"
+            f"epochs{training.epochs}_seed{seed}",
+            lambda: build_lenet(seed=seed),
+            train,
+            what=f"{dataset} classifier",
+            cache_dir=cache_dir,
+            verbose=verbose,
+        )
         return cls(network, dataset, batch_size)
 
     def prepare(self, images: np.ndarray) -> np.ndarray:
@@ -326,34 +321,3 @@ def _load_images(dataset, split, data_dir):
         images.append(batch["image"])
         labels.append(batch["label"])
     return np.concatenate(images), np.concatenate(labels).astype(np.int32)
-
-
-def _cache_dir(cache_dir):
-    if cache_dir is None:
-        cache_dir = os.environ.get("KERAS_GEN_CACHE") or "~/.cache/keras_gen"
-    return Path(cache_dir).expanduser()
-
-
-def _load(network, path):
-    """Loads cached weights; False if there are none, or they are damaged."""
-    if not path.exists():
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise zipfile.BadZipFile(f"checksum of {damaged} is wrong")
-        network.load_weights(path)
-    except Exception as error:
-        warnings.warn(
-            f"The cached classifier {path} cannot be read ({error}); it is "
-            "trained again and replaced.",
-            stacklevel=3,
-        )
-        return False
-    return True
-
-
-def _save(network, path):
-    with atomic_path(path) as temporary:
-        network.save(temporary)

@@ -9,7 +9,8 @@ from keras_gen import BicycleGAN
 from keras_gen.engine import Batch
 from keras_gen.layers import InstanceNormalization
 from tests.contract.case import Case
-from tests.numerics import array, loss_and_gradients, randomize, tensor
+from tests.numerics import array, loss_and_gradients, randomize
+from tests.translators import batch_of, gradient_sizes, loss_and_logs
 
 SMALL = {
     "image_shape": (16, 16, 2),
@@ -54,22 +55,16 @@ CONTRACT = {
     ),
 }
 A, B = (16, 16, 2), (16, 16, 1)
+NETWORKS = (
+    "generator",
+    "encoder",
+    "discriminator",
+    "latent_discriminator",
+)
 
 
 def small(**options):
     return BicycleGAN(**{**SMALL, "seed": 0, **options})
-
-
-def batch_of(model, n=4, seed=0):
-    rng = np.random.default_rng(seed)
-    return Batch(*(tensor(part.draw(rng, n)) for part in model.data_spec()))
-
-
-def logs_of(model, loss):
-    logged = {}
-    model.log = lambda **values: logged.update(values)
-    value = float(array(loss()))
-    return value, {name: float(array(x)) for name, x in logged.items()}
 
 
 def painting(value):
@@ -129,7 +124,9 @@ def simple(**options):
 def test_losses_of_constant_networks():
     model = simple()
     batch = batch_of(model)
-    loss, logged = logs_of(model, lambda: model.generator_loss(batch, True))
+    loss, logged = loss_and_logs(
+        model, lambda: model.generator_loss(batch, True)
+    )
     of_vae, of_latents = 0.7**2 + 0.4**2, 0.9**2 + 0.8**2
     l1 = np.abs(array(batch.y)[:2] - 0.25).mean()
     # Of each of three latents: (v + m^2 - 1 - log v) / 2.
@@ -172,21 +169,10 @@ def test_the_latents_are_found_again():
     )
     n = 2000
     batch = batch_of(model, n)
-    _, logged = logs_of(model, lambda: model.generator_loss(batch, False))
+    _, logged = loss_and_logs(model, lambda: model.generator_loss(batch, False))
     expected = np.sqrt(2.0 / np.pi)
     error = 4.0 * np.sqrt((1.0 - 2.0 / np.pi) / (3 * n / 2))
     assert abs(logged["latent_loss"] - expected) < error
-
-
-def gradient_sizes(model, loss):
-    names = ("generator", "encoder", "discriminator", "latent_discriminator")
-    sizes = {}
-    for name in names:
-        _, gradients = loss_and_gradients(
-            loss, getattr(model, name).trainable_variables
-        )
-        sizes[name] = max(np.abs(array(g)).max() for g in gradients)
-    return sizes
 
 
 ONLY = {
@@ -201,12 +187,12 @@ ONLY = {
 def learners(**weights):
     """The networks that a term of the generator's loss has gradients of."""
     model = small(**{**ONLY, **weights})
-    for seed, name in enumerate(
-        ("generator", "encoder", "discriminator", "latent_discriminator")
-    ):
+    for seed, name in enumerate(NETWORKS):
         randomize(getattr(model, name), seed=seed)
     batch = batch_of(model)
-    sizes = gradient_sizes(model, lambda: model.generator_loss(batch, True))
+    sizes = gradient_sizes(
+        model, lambda: model.generator_loss(batch, True), NETWORKS
+    )
     return {name for name, size in sizes.items() if size > 0.0}
 
 
@@ -252,7 +238,9 @@ def test_in_a_clr_gan_it_teaches_the_encoder():
 def test_the_discriminators_loss_teaches_no_other():
     model = small()
     batch = batch_of(model)
-    sizes = gradient_sizes(model, lambda: model.discriminator_loss(batch, True))
+    sizes = gradient_sizes(
+        model, lambda: model.discriminator_loss(batch, True), NETWORKS
+    )
     assert sizes["generator"] == sizes["encoder"] == 0.0
     assert min(sizes["discriminator"], sizes["latent_discriminator"]) > 1e-6
 
@@ -378,7 +366,7 @@ def test_a_shared_discriminator_judges_all_pairs():
     )
     loss = array(model.discriminator_loss(batch, training=True))
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
-    _, logged = logs_of(model, lambda: model.generator_loss(batch, True))
+    _, logged = loss_and_logs(model, lambda: model.generator_loss(batch, True))
     np.testing.assert_allclose(
         logged["adversarial_loss"], 2 * error(a[:2], fake, 1.0), rtol=1e-5
     )

@@ -12,6 +12,7 @@ from keras_gen import ContextEncoder
 from keras_gen.engine import Batch
 from tests.contract.case import Case
 from tests.numerics import array, loss_and_gradients, randomize, tensor
+from tests.translators import batch_of
 
 SMALL = {
     "image_shape": (16, 16, 2),
@@ -42,11 +43,6 @@ HOLE = (8, 8, 2)
 
 def small(**options):
     return ContextEncoder(**{**SMALL, "seed": 0, **options})
-
-
-def batch_of(model, n=4, seed=0):
-    rng = np.random.default_rng(seed)
-    return Batch(tensor(model.data_spec().x.draw(rng, n)))
 
 
 def constant_decoder(value, shape=HOLE, code=(3,)):

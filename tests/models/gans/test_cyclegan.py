@@ -8,7 +8,8 @@ from keras import layers, ops
 from keras_gen import CycleGAN
 from keras_gen.engine import Batch
 from tests.contract.case import Case
-from tests.numerics import array, loss_and_gradients, randomize, tensor
+from tests.numerics import array, randomize
+from tests.translators import batch_of, gradient_sizes, loss_and_logs, scaling
 
 SMALL = {
     "image_shape": (16, 16, 2),
@@ -47,20 +48,6 @@ def small(**options):
     return CycleGAN(**{**SMALL, "seed": 0, **options})
 
 
-def batch_of(model, n=4, seed=0):
-    rng = np.random.default_rng(seed)
-    return Batch(*(tensor(part.draw(rng, n)) for part in model.data_spec()))
-
-
-def scaling(factor):
-    """The network that multiplies images by a number."""
-    inputs = keras.Input(SHAPE)
-    layer = layers.Conv2D(2, 1, use_bias=False)
-    network = keras.Model(inputs, layer(inputs))
-    layer.kernel.assign(factor * np.eye(2)[None, None])
-    return network
-
-
 def constant(score):
     """A discriminator whose scores are the same everywhere."""
     inputs = keras.Input(SHAPE)
@@ -72,27 +59,21 @@ def constant(score):
 
 def simple(ab=1.0, ba=1.0, score=0.3, **options):
     return small(
-        generator_ab=scaling(ab),
-        generator_ba=scaling(ba),
+        generator_ab=scaling(ab, SHAPE),
+        generator_ba=scaling(ba, SHAPE),
         discriminator_a=constant(score),
         discriminator_b=constant(score),
         **options,
     )
 
 
-def logs_of(model, loss):
-    """A loss, and what it logs."""
-    logged = {}
-    model.log = lambda **values: logged.update(values)
-    value = float(array(loss()))
-    return value, {name: float(array(x)) for name, x in logged.items()}
-
-
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_networks_that_are_their_own_inverse(sign):
     model = simple(sign, sign, identity_weight=0.5, cycle_weight=(10.0, 4.0))
     batch = batch_of(model)
-    loss, logged = logs_of(model, lambda: model.generator_loss(batch, True))
+    loss, logged = loss_and_logs(
+        model, lambda: model.generator_loss(batch, True)
+    )
     adversarial = 2 * (0.3 - 1.0) ** 2
     lengths = [np.abs(array(x)).mean() for x in batch]
     identity = 0.5 * (1.0 - sign) * (10.0 * lengths[0] + 4.0 * lengths[1])
@@ -106,7 +87,7 @@ def test_each_cycle_has_its_weight():
     model = simple(2.0, 3.0, cycle_weight=(10.0, 4.0))
     batch = batch_of(model)
     lengths = [np.abs(array(x)).mean() for x in batch]
-    _, logged = logs_of(model, lambda: model.generator_loss(batch, True))
+    _, logged = loss_and_logs(model, lambda: model.generator_loss(batch, True))
     # 6 x - x in both.
     expected = 5.0 * (10.0 * lengths[0] + 4.0 * lengths[1])
     np.testing.assert_allclose(logged["cycle_loss"], expected, rtol=1e-5)
@@ -126,8 +107,8 @@ def test_a_discriminator_with_the_codes_has_no_loss():
     x = ops.cast(inputs[..., :1] > 0, "float32")
     positive = keras.Model(inputs, x)
     model = small(
-        generator_ab=scaling(-1.0),
-        generator_ba=scaling(-1.0),
+        generator_ab=scaling(-1.0, SHAPE),
+        generator_ba=scaling(-1.0, SHAPE),
         discriminator_a=positive,
         discriminator_b=positive,
     )
@@ -145,12 +126,12 @@ def test_the_cycle_teaches_both_networks():
     randomize(model.generator_ab)
     randomize(model.generator_ba)
     batch = batch_of(model)
-    for network in (model.generator_ab, model.generator_ba):
-        _, gradients = loss_and_gradients(
-            lambda: model.generator_loss(batch, training=True),
-            network.trainable_variables,
-        )
-        assert max(np.abs(array(g)).max() for g in gradients) > 1e-3
+    sizes = gradient_sizes(
+        model,
+        lambda: model.generator_loss(batch, training=True),
+        ("generator_ab", "generator_ba"),
+    )
+    assert min(sizes.values()) > 1e-3
 
 
 def test_swapping_the_domains_swaps_nothing_else():
@@ -204,20 +185,20 @@ def test_discriminators_are_shown_images_of_the_pools(monkeypatch):
 def test_both_players_learn_from_the_same_images_and_old_networks():
     """Neither's update depends on the other's."""
 
+    model = small()
+    model.compile("sgd")
+    a, b = map(array, batch_of(model))
+    first = [array(v) for v in model.variables]
+
     def trained(*rates):
-        keras.utils.set_random_seed(1)
-        model = small()
-        sgd = map(keras.optimizers.SGD, rates)
-        model.compile(dict(zip(model.players, sgd, strict=True)))
-        a, b = map(array, batch_of(model))
-        model.fit(a, b, batch_size=4, verbose=0)
+        for variable, value in zip(model.variables, first, strict=True):
+            variable.assign(value)
+        for player, rate in zip(model.players, rates, strict=True):
+            model.optimizer[player].learning_rate = rate
+        model.fit(a, b, batch_size=4, shuffle=False, verbose=0)
         return [
-            [
-                array(v)
-                for name in names
-                for v in getattr(model, name).trainable_variables
-            ]
-            for names in model.players.values()
+            [array(v) for v in model.player_variables(player)]
+            for player in model.players
         ]
 
     both, start = trained(0.1, 0.1), trained(0.0, 0.0)
@@ -233,7 +214,7 @@ def test_both_players_learn_from_the_same_images_and_old_networks():
 
 def test_each_direction_reads_its_domain():
     model = small(image_shape_b=(16, 16, 1))
-    a, b = (array(x) for x in batch_of(model, 3))
+    a, b = (array(x) for x in batch_of(model, n=3))
     there = model.translate(a)
     np.testing.assert_array_equal(there, model.translate(a, direction="ab"))
     np.testing.assert_allclose(there, array(model.generator_ab(a)), atol=1e-5)

@@ -1,6 +1,7 @@
 """DiscoGAN: its rate, its feature matching, its rhythm, its baselines."""
 
 import math
+from functools import partial
 
 import keras
 import numpy as np
@@ -9,8 +10,10 @@ from keras import layers, ops
 
 from keras_gen import DiscoGAN, Schedule
 from keras_gen.engine import Batch
+from tests import translators
 from tests.contract.case import Case
 from tests.numerics import array, loss_and_gradients, randomize, tensor
+from tests.translators import gradient_sizes, loss_and_logs
 
 SMALL = {"input_shape": (16, 16, 2), "width": 2}
 TOY = {"input_shape": (2,), "architecture": "mlp", "width": 4}
@@ -44,9 +47,7 @@ def toy(**options):
     return DiscoGAN(**{**TOY, "seed": 0, "weight_decay": 0.0, **options})
 
 
-def batch_of(model, n=6, seed=0):
-    rng = np.random.default_rng(seed)
-    return Batch(*(tensor(part.draw(rng, n)) for part in model.data_spec()))
+batch_of = partial(translators.batch_of, n=6)
 
 
 def linear(weights, name=None, features=False, bias=0.0):
@@ -143,7 +144,7 @@ def test_the_rate_weighs_the_game_and_the_reconstruction():
     np.testing.assert_allclose(losses[0.25], mixed, rtol=1e-5)
 
 
-def gradient_sizes(model, batch, loss="generator_loss"):
+def sizes_of(model, batch, loss="generator_loss"):
     """The largest derivative of a loss by each network's weights."""
     names = [
         name
@@ -155,20 +156,14 @@ def gradient_sizes(model, batch, loss="generator_loss"):
         )
         if getattr(model, name) is not None
     ]
-    sizes = {}
-    for name in names:
-        network = getattr(model, name)
-        _, gradients = loss_and_gradients(
-            lambda: getattr(model, loss)(batch, training=True),
-            network.trainable_variables,
-        )
-        sizes[name] = max(np.abs(array(g)).max() for g in gradients)
-    return sizes
+    return gradient_sizes(
+        model, lambda: getattr(model, loss)(batch, training=True), names
+    )
 
 
 def test_the_reconstruction_alone_knows_no_discriminator():
     model = toy(reconstruction_rate=1.0)
-    sizes = gradient_sizes(model, batch_of(model))
+    sizes = sizes_of(model, batch_of(model))
     assert sizes["discriminator_a"] == sizes["discriminator_b"] == 0.0
     assert min(sizes["generator_ab"], sizes["generator_ba"]) > 1e-4
 
@@ -177,14 +172,14 @@ def test_without_reconstruction_a_generator_has_its_own_discriminator():
     """`G_BA` learns nothing of the way from `a` to `b` and back."""
     constant = linear(np.zeros((2, 1)), features=False)
     model = toy(reconstruction_rate=0.0, discriminator_a=constant, width=16)
-    sizes = gradient_sizes(model, batch_of(model))
+    sizes = sizes_of(model, batch_of(model))
     assert sizes["generator_ba"] == 0.0
     assert sizes["generator_ab"] > 1e-6
 
 
 def test_discriminators_teach_no_generator():
     model = toy()
-    sizes = gradient_sizes(model, batch_of(model), "discriminator_loss")
+    sizes = sizes_of(model, batch_of(model), "discriminator_loss")
     assert sizes["generator_ab"] == sizes["generator_ba"] == 0.0
     assert min(sizes["discriminator_a"], sizes["discriminator_b"]) > 1e-4
 
@@ -196,13 +191,13 @@ def test_baselines(mode):
     assert model.discriminator_a is None
     assert list(model.directions) == ["ab", "ba"][: 1 + (mode == "recongan")]
     batch = batch_of(model)
-    sizes = gradient_sizes(model, batch)
+    sizes = sizes_of(model, batch)
     assert min(sizes.values()) > 1e-5
     if mode == "gan":
         assert model.generator_ba is None
         return
     blind = toy(mode=mode, reconstruction_rate=0.0)
-    assert gradient_sizes(blind, batch)["generator_ba"] == 0.0
+    assert sizes_of(blind, batch)["generator_ba"] == 0.0
 
 
 def test_updates_and_the_rate_follow_the_official_code():
@@ -310,12 +305,9 @@ def test_both_batches_are_seen_by_the_same_discriminator():
     assert np.abs(array(outputs[1]) - array(calm[1])).max() > 1e-3
     # Generated images that are the real ones: no difference of features.
     model.generated = lambda batch, training: {"a": batch.x, "b": batch.y}
-    model.log = lambda **values: logged.update(values)
-    logged = {}
-    model.generator_loss(batch_of(model), training=True)
-    np.testing.assert_allclose(
-        array(logged["feature_matching_loss"]), 0.0, atol=1e-10
-    )
+    batch = batch_of(model)
+    _, logged = loss_and_logs(model, lambda: model.generator_loss(batch, True))
+    np.testing.assert_allclose(logged["feature_matching_loss"], 0.0, atol=1e-10)
 
 
 def test_features_are_of_the_last_hidden_layers():

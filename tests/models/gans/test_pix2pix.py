@@ -8,10 +8,10 @@ import pytest
 from keras import layers, ops
 
 from keras_gen import Pix2Pix
-from keras_gen.engine import Batch
 from keras_gen.networks import translation
 from tests.contract.case import Case
 from tests.numerics import array, loss_and_gradients, randomize, tensor
+from tests.translators import batch_of
 
 SMALL = {
     "image_shape": (8, 8, 2),
@@ -43,12 +43,6 @@ CONTRACT = {
         l1_weight=0.1,
     ),
 }
-
-
-def batch_of(model, n=4, seed=0):
-    rng = np.random.default_rng(seed)
-    spec = model.data_spec()
-    return Batch(*(tensor(part.draw(rng, n)) for part in spec))
 
 
 def small(**options):
@@ -169,7 +163,7 @@ def test_both_players_learn_from_the_same_images_and_old_networks():
 def test_dropout_is_the_noise():
     model = small(dropout=0.5)
     randomize(model.generator)
-    x = array(batch_of(model, 5).x)
+    x = array(batch_of(model, n=5).x)
     first, second = model.translate(x, seed=1), model.translate(x, seed=2)
     assert np.abs(first - second).max() > 1e-3
     np.testing.assert_allclose(
@@ -206,7 +200,7 @@ def test_images_are_translated_by_their_own_statistics():
     """As in a test batch of one, not by moving statistics."""
     model = small()
     randomize(model.generator)
-    x = array(batch_of(model, 4).x)
+    x = array(batch_of(model, n=4).x)
     alone = np.concatenate(
         [
             array(
@@ -232,7 +226,7 @@ def test_what_passes_by_the_bottleneck(skips):
     ]
     bottleneck = convolutions[-1]
     bottleneck.kernel.assign(np.zeros(bottleneck.kernel.shape))
-    x = array(batch_of(model, 2).x)
+    x = array(batch_of(model, n=2).x)
     differ = np.abs(array(model(x[:1])) - array(model(x[1:]))).max() > 1e-6
     assert differ == skips
 

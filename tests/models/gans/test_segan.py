@@ -12,6 +12,7 @@ from keras_gen.layers import FirstBatch
 from keras_gen.models.gans.segan.emphasis import de_emphasis, pre_emphasis
 from tests.contract.case import Case
 from tests.numerics import array, loss_and_gradients, randomize, tensor
+from tests.translators import batch_of
 
 SMALL = {
     "input_shape": (32, 1),
@@ -40,11 +41,6 @@ SHAPE = SMALL["input_shape"]
 
 def small(**options):
     return SEGAN(**{**SMALL, "seed": 0, **options})
-
-
-def batch_of(model, n=4, seed=0):
-    rng = np.random.default_rng(seed)
-    return Batch(*(tensor(part.draw(rng, n)) for part in model.data_spec()))
 
 
 def identity():
@@ -316,7 +312,7 @@ def test_the_reference_is_the_first_clean_batch():
         for layer in model.discriminator.layers
         if isinstance(layer, FirstBatch)
     )
-    noisy, clean = map(array, batch_of(model, 8))
+    noisy, clean = map(array, batch_of(model, n=8))
     model.evaluate(noisy, clean, batch_size=4, verbose=0)
     assert float(array(reference.filled)) == 0.0
     model.fit(noisy, clean, batch_size=4, epochs=2, shuffle=False, verbose=0)

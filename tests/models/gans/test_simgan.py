@@ -1,16 +1,19 @@
 """SimGAN: its local losses, its history, its pretraining, its rhythm."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
 from keras import layers, ops
 
 from keras_gen import SimGAN
-from keras_gen.engine import Batch
 from keras_gen.models.gans.simgan import ARCHITECTURES, refiner_network
 from keras_gen.networks.translation import receptive_field
+from tests import translators
 from tests.contract.case import Case
 from tests.numerics import array, loss_and_gradients, tensor
+from tests.translators import loss_and_logs, scaling
 
 SMALL = {
     "image_shape": (8, 12, 2),
@@ -43,22 +46,11 @@ CONTRACT = {
 SHAPE = SMALL["image_shape"]
 
 
+batch_of = partial(translators.batch_of, n=6)
+
+
 def small(**options):
     return SimGAN(**{**SMALL, "seed": 0, **options})
-
-
-def batch_of(model, n=6, seed=0):
-    rng = np.random.default_rng(seed)
-    return Batch(*(tensor(part.draw(rng, n)) for part in model.data_spec()))
-
-
-def scaling(factor):
-    """The refiner that multiplies images by a number."""
-    images = keras.Input(SHAPE)
-    layer = layers.Conv2D(2, 1, use_bias=False)
-    network = keras.Model(images, layer(images))
-    layer.kernel.assign(factor * np.eye(2)[None, None])
-    return network
 
 
 def constant(logit):
@@ -74,13 +66,6 @@ def constant(logit):
     return keras.Model(images, layer(images))
 
 
-def logs_of(model, loss):
-    logged = {}
-    model.log = lambda **values: logged.update(values)
-    value = float(array(loss()))
-    return value, {name: float(array(x)) for name, x in logged.items()}
-
-
 def softplus(x):
     return np.logaddexp(0.0, x)
 
@@ -92,9 +77,9 @@ def test_losses_of_the_identity():
     whose difference is that of the map.
     """
     logit = 0.7
-    model = small(refiner=scaling(1.0), discriminator=constant(logit))
+    model = small(refiner=scaling(1.0, SHAPE), discriminator=constant(logit))
     batch = batch_of(model)
-    loss, logged = logs_of(model, lambda: model.refiner_loss(batch, True))
+    loss, logged = loss_and_logs(model, lambda: model.refiner_loss(batch, True))
     two = np.array([-0.2, -0.2 + logit])
     log_real, log_refined = two - np.log(np.exp(two).sum())
     np.testing.assert_allclose(loss, -24 * log_real, rtol=1e-5)
@@ -106,9 +91,9 @@ def test_losses_of_the_identity():
 
 
 def test_the_regularization_is_a_sum_over_pixels():
-    model = small(refiner=scaling(0.5), discriminator=constant(0.0))
+    model = small(refiner=scaling(0.5, SHAPE), discriminator=constant(0.0))
     batch = batch_of(model)
-    loss, logged = logs_of(model, lambda: model.refiner_loss(batch, True))
+    loss, logged = loss_and_logs(model, lambda: model.refiner_loss(batch, True))
     distance = 0.5 * np.abs(array(batch.x)).reshape(6, -1).sum(axis=1).mean()
     np.testing.assert_allclose(
         logged["regularization_loss"], distance, rtol=1e-5
@@ -121,7 +106,7 @@ def test_the_regularization_is_a_sum_over_pixels():
 def test_the_gradient_of_the_regularization():
     """`w sign(R - x)`, a mean over the images; none of the discriminator."""
     model = small(
-        refiner=scaling(0.5),
+        refiner=scaling(0.5, SHAPE),
         discriminator=constant(0.0),
         regularization_weight=3.0,
     )
@@ -142,7 +127,7 @@ def test_the_gradient_of_the_regularization():
 def test_features_stand_in_for_the_image():
     images = keras.Input(SHAPE)
     mean = keras.Model(images, ops.mean(images, axis=-1))
-    model = small(refiner=scaling(0.5), features=mean)
+    model = small(refiner=scaling(0.5, SHAPE), features=mean)
     x = batch_of(model).x
     loss = array(model.regularization_loss(x, model.refine_step(x)))
     means = array(x).mean(axis=-1).reshape(6, -1)
@@ -174,7 +159,7 @@ def updates(model):
 def test_updates_of_a_step():
     model = small(refiner_steps=3, discriminator_steps=2)
     model.compile("sgd")
-    x, y = map(array, batch_of(model, 20))
+    x, y = map(array, batch_of(model, n=20))
     model.fit(x, y, batch_size=10, epochs=2, verbose=0)
     assert updates(model) == [12, 8]
 
@@ -186,7 +171,7 @@ def test_pretraining():
         refiner_pretraining=3,
         discriminator_pretraining=3,
         discriminator_filters=24,
-        refiner=scaling(1.0),
+        refiner=scaling(1.0, SHAPE),
         # At the identity, rounding decides its sign.
         regularization_weight=0.0,
     )
@@ -214,7 +199,7 @@ def test_pretraining():
 
 def test_pretraining_by_the_regularization_alone():
     """From half of the image, towards the whole."""
-    model = small(refiner_pretraining=200, refiner=scaling(0.5))
+    model = small(refiner_pretraining=200, refiner=scaling(0.5, SHAPE))
     model.compile(keras.optimizers.SGD(1e-3))
     x, y = map(array, batch_of(model))
     before = np.abs(model.translate(x) - x).mean()
@@ -228,7 +213,7 @@ def test_pretraining_by_the_regularization_alone():
 
 def test_the_discriminator_is_shown_the_history():
     """Once it is full, half of what is shown is what was refined before."""
-    model = small(history_size=4, refiner=scaling(1.0))
+    model = small(history_size=4, refiner=scaling(1.0, SHAPE))
     model.compile(keras.optimizers.SGD(0.0))
     ones = np.ones((6, *SHAPE), "float32")
     for value in (0.1, 0.2, 0.3):
@@ -245,7 +230,9 @@ def test_what_is_shown_comes_from_the_history():
     """Of a history of zeros alone, whatever is refined, it learns the same."""
 
     def trained(images):
-        model = small(refiner=scaling(1.0), discriminator_filters=24, seed=4)
+        model = small(
+            refiner=scaling(1.0, SHAPE), discriminator_filters=24, seed=4
+        )
         shown = ops.zeros((2, *SHAPE))
         object.__setattr__(model, "pool", lambda x, training: shown)
         sgd = {"refiner": 0.0, "discriminator": 0.1}
@@ -261,7 +248,8 @@ def test_what_is_shown_comes_from_the_history():
 def test_the_discriminator_learns_after_the_refiner():
     """From images that the updated refiner made."""
     model, still = (
-        small(refiner=scaling(0.5), discriminator_filters=24) for _ in range(2)
+        small(refiner=scaling(0.5, SHAPE), discriminator_filters=24)
+        for _ in range(2)
     )
     x, y = map(array, batch_of(model))
     rates = {"refiner": 1e-3, "discriminator": 0.1}

@@ -1,5 +1,7 @@
 """StarGAN: its labels, its penalty, its reconstruction, its rhythm."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -10,8 +12,10 @@ from keras_gen.backend import noise
 from keras_gen.engine import Batch
 from keras_gen.layers import InstanceNormalization
 from keras_gen.networks.translation import resnet_generator
+from tests import translators
 from tests.contract.case import Case
 from tests.numerics import array, loss_and_gradients, randomize, tensor
+from tests.translators import loss_and_logs
 
 SMALL = {
     "image_shape": (8, 8, 2),
@@ -45,17 +49,11 @@ CONTRACT = {
 SHAPE = SMALL["image_shape"]
 
 
+batch_of = partial(translators.batch_of, n=6)
+
+
 def small(**options):
     return StarGAN(**{**SMALL, "seed": 0, **options})
-
-
-def batch_of(model, n=6, seed=0):
-    rng = np.random.default_rng(seed)
-    spec = model.data_spec()
-    draw = keras.tree.map_structure(
-        lambda part: tensor(part.draw(rng, n)), spec
-    )
-    return Batch(*draw)
 
 
 def copying(label_dim):
@@ -82,17 +80,10 @@ def linear_discriminator(num_logits, scale=0.1, logit=0.4):
     return network
 
 
-def logs_of(model, loss):
-    logged = {}
-    model.log = lambda **values: logged.update(values)
-    value = float(array(loss()))
-    return value, {name: float(array(x)) for name, x in logged.items()}
-
-
 def test_a_generator_that_copies_reconstructs():
     model = small(generator=copying(3), discriminator=linear_discriminator(3))
     batch = batch_of(model)
-    _, logged = logs_of(model, lambda: model.generator_loss(batch, True))
+    _, logged = loss_and_logs(model, lambda: model.generator_loss(batch, True))
     np.testing.assert_allclose(logged["reconstruction_loss"], 0.0, atol=1e-7)
 
 
@@ -103,7 +94,9 @@ def test_losses_of_a_copying_generator():
     """
     model = small(generator=copying(3), discriminator=linear_discriminator(3))
     batch = batch_of(model)
-    loss, logged = logs_of(model, lambda: model.discriminator_loss(batch, True))
+    loss, logged = loss_and_logs(
+        model, lambda: model.discriminator_loss(batch, True)
+    )
     norm = 0.1 * np.sqrt(8 * 8 * 2)
     penalty = (norm - 1.0) ** 2
     np.testing.assert_allclose(logged["gradient_penalty"], penalty, rtol=1e-5)
@@ -117,7 +110,9 @@ def test_losses_of_a_copying_generator():
     expected = 10.0 * penalty + cross_entropy
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
 
-    loss, logged = logs_of(model, lambda: model.generator_loss(batch, True))
+    loss, logged = loss_and_logs(
+        model, lambda: model.generator_loss(batch, True)
+    )
     # A permutation of the labels changes no mean.
     np.testing.assert_allclose(
         logged["class_loss_fake"], cross_entropy, rtol=1e-5
@@ -274,7 +269,9 @@ def test_the_penalty_is_at_points_between_pairs():
     added = (target @ np.array([0.4, -0.3, 0.2]))[:, None, None, None]
     points = x + alpha[:, None, None, None] * added
     norms = 2.0 * np.sqrt(np.square(points).sum(axis=(1, 2, 3)))
-    _, logged = logs_of(model, lambda: model.discriminator_loss(batch, True))
+    _, logged = loss_and_logs(
+        model, lambda: model.discriminator_loss(batch, True)
+    )
     np.testing.assert_allclose(
         logged["gradient_penalty"], np.mean((norms - 1.0) ** 2), rtol=1e-4
     )
@@ -304,7 +301,7 @@ def test_the_generator_learns_from_the_last_part():
     model, start = small(seed=3), small(seed=3)
     rates = {"discriminator": 0.0, "generator": 1e-2}
     model.compile({k: keras.optimizers.SGD(v) for k, v in rates.items()})
-    x, y = map(array, batch_of(model, 8))
+    x, y = map(array, batch_of(model, n=8))
     model.fit(x, y, batch_size=8, shuffle=False, verbose=0)
     # The discriminator's two updates draw targets before.
     for part in (slice(0, 4), slice(4, 8)):
@@ -418,7 +415,7 @@ def test_what_is_partly_known_counts_as_it_is_known():
 def test_the_discriminator_is_updated_more_often():
     model = small(discriminator_steps=5)
     model.compile("sgd")
-    x, y = map(array, batch_of(model, 20))
+    x, y = map(array, batch_of(model, n=20))
     model.fit(x, y, batch_size=10, epochs=2, verbose=0)
     counts = {
         player: int(array(model.optimizer[player].iterations))
