@@ -1,6 +1,7 @@
 """What tests of formulas share: 64-bit arithmetic and derivatives."""
 
 import contextlib
+import math
 
 import keras
 import numpy as np
@@ -44,6 +45,13 @@ def tensor(x):
     x = np.asarray(x)
     return ops.convert_to_tensor(
         x if x.dtype.kind == "i" else x.astype(keras.config.floatx())
+    )
+
+
+def num_parameters(*networks):
+    """How many trainable parameters networks have together."""
+    return sum(
+        math.prod(v.shape) for n in networks for v in n.trainable_variables
     )
 
 

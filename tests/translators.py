@@ -4,8 +4,9 @@ import keras
 import numpy as np
 from keras import layers
 
+from keras_gen import backend
 from keras_gen.engine import Batch
-from tests.numerics import array, loss_and_gradients, tensor
+from tests.numerics import array, one_program, tensor
 
 
 def batch_of(model, n=4, seed=0):
@@ -26,18 +27,39 @@ def loss_and_logs(model, loss):
     return value, {name: float(array(x)) for name, x in logged.items()}
 
 
+def gradients_by_network(model, loss, names, changing=()):
+    """A function, to the largest derivative of a loss by each of networks.
+
+    It is one program; variables that change between its calls are named.
+    """
+    variables = [
+        (name, variable)
+        for name in names
+        for variable in getattr(model, name).trainable_variables
+    ]
+
+    def objective():
+        value = loss()
+        return value, value
+
+    program = one_program(
+        lambda: backend.differentiate(objective, [v for _, v in variables])[1],
+        changing,
+    )
+
+    def sizes():
+        found = dict.fromkeys(names, 0.0)
+        for (name, _), gradient in zip(variables, program(), strict=True):
+            largest = np.abs(array(gradient)).max()
+            found[name] = max(found[name], float(largest))
+        return found
+
+    return sizes
+
+
 def gradient_sizes(model, loss, names):
     """For each of some networks, the largest derivative of a loss."""
-    variables = {
-        name: getattr(model, name).trainable_variables for name in names
-    }
-    # Of all at once: each call is a program.
-    _, gradients = loss_and_gradients(loss, sum(variables.values(), []))
-    gradients = iter(gradients)
-    return {
-        name: max(np.abs(next(gradients)).max() for _ in own)
-        for name, own in variables.items()
-    }
+    return gradients_by_network(model, loss, names)()
 
 
 def scaling(factor, shape):

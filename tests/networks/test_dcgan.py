@@ -1,5 +1,3 @@
-import math
-
 import keras
 import numpy as np
 import pytest
@@ -11,7 +9,7 @@ from keras_gen.networks.dcgan import (
     dcgan_generator,
     halvings,
 )
-from tests.numerics import array
+from tests.numerics import array, num_parameters
 
 # Arguments of the networks, and their trainable weights.
 VARIANTS = {
@@ -34,10 +32,6 @@ def unbuilt(*args, **options):
         return pair(*args, **options)
 
 
-def count(network):
-    return sum(math.prod(v.shape) for v in network.trainable_variables)
-
-
 def layers_of(network):
     return [x for x in network.layers if not isinstance(x, layers.InputLayer)]
 
@@ -45,7 +39,7 @@ def layers_of(network):
 @every_variant
 def test_parameters_are_those_of_paper_and_torch_code(variant):
     options, *counts = VARIANTS[variant]
-    assert [count(network) for network in unbuilt(**options)] == counts
+    assert [num_parameters(network) for network in unbuilt(**options)] == counts
 
 
 @every_variant
@@ -110,9 +104,9 @@ def test_dense_layers_are_where_the_authors_networks_of_mnist_have_them():
     ]
     units, maps = 1024, 7 * 7 * 128
     kernels = 100 * units + units * maps + 25 * (128 * 64 + 64)
-    assert count(networks[0]) == kernels + 2 * (units + maps + 64)
+    assert num_parameters(networks[0]) == kernels + 2 * (units + maps + 64)
     kernels = 25 * (64 + 64 * 128) + maps * units + units
-    assert count(networks[1]) == kernels + 2 * (128 + units)
+    assert num_parameters(networks[1]) == kernels + 2 * (128 + units)
 
 
 @every_variant

@@ -15,6 +15,7 @@ from tests.contract.case import Case
 from tests.numerics import (
     array,
     loss_and_gradients,
+    num_parameters,
     one_program,
     randomize,
     tensor,
@@ -68,18 +69,14 @@ def examples(n=6, shape=(4,)):
     return rng.uniform(size=(n, *shape)).astype("float32")
 
 
-def count(network):
-    return sum(math.prod(v.shape) for v in network.trainable_variables)
-
-
 # ---- The networks -----------------------------------------------------------
 
 
 def test_defaults_are_the_papers():
     with keras.StatelessScope(initialize_variables=False):
         model = CGAN()
-    assert count(model.generator) == 2_413_984
-    assert count(model.discriminator) == 1_224_351
+    assert num_parameters(model.generator) == 2_413_984
+    assert num_parameters(model.discriminator) == 1_224_351
     assert (model.prior.low, model.prior.high) == (0.0, 1.0)
     assert (model.latent_dim, model.value_range) == (100, (0.0, 1.0))
     for network, number in ((model.generator, 3), (model.discriminator, 3)):

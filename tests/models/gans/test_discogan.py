@@ -267,21 +267,6 @@ def test_weight_decay_is_a_part_of_all_gradients():
     )
 
 
-def test_the_settings_of_the_official_code():
-    model = DiscoGAN(seed=0)
-    assert model.weight_decay == 1e-5 and model.batch_parts == 3
-    adam = model.default_optimizer().get_config()
-    assert adam["learning_rate"] == pytest.approx(2e-4)
-    assert (adam["beta_1"], adam["beta_2"]) == (0.5, 0.999)
-    for network in (model.generator_ab, model.discriminator_b):
-        slopes = {
-            layer.negative_slope
-            for layer in network.layers
-            if isinstance(layer, layers.LeakyReLU)
-        }
-        assert len(slopes) == 1 and slopes.pop() == pytest.approx(0.2)
-
-
 def test_the_rate_changes_within_training():
     """At the 3,333rd step, the first of 10,000 iterations and more."""
     model = toy()

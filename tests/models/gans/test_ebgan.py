@@ -1,7 +1,6 @@
 """The energy-based GAN: its energy, its margin, who learns what."""
 
 import inspect
-import math
 
 import keras
 import numpy as np
@@ -14,6 +13,7 @@ from tests.contract.case import Case
 from tests.numerics import (
     array,
     loss_and_gradients,
+    num_parameters,
     randomize,
     tensor,
     training_logs,
@@ -257,10 +257,6 @@ def test_the_best_energy_of_two_tables():
 # ---- The networks -----------------------------------------------------------
 
 
-def count(network):
-    return sum(math.prod(v.shape) for v in network.trainable_variables)
-
-
 def test_defaults_are_the_papers_best_of_its_grid():
     with keras.StatelessScope(initialize_variables=False):
         model = EBGAN()
@@ -317,7 +313,7 @@ def test_convolutional_networks_mirror_each_other():
         )
     assert model.code_size == 8 * 8 * 256
     assert model.value_range == (-1.0, 1.0) and model.margin == 20.0
-    assert count(model.generator) == 3_576_704
+    assert num_parameters(model.generator) == 3_576_704
     adam = model.default_optimizer()
     assert (float(adam.learning_rate), adam.beta_1) == (
         pytest.approx(2e-4),

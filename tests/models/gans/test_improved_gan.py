@@ -21,6 +21,7 @@ from tests.contract.case import Case
 from tests.numerics import (
     array,
     loss_and_gradients,
+    num_parameters,
     one_program,
     randomize,
     tensor,
@@ -563,10 +564,6 @@ def test_data_dependent_initialization(options, last):
 # ---- The networks -----------------------------------------------------------
 
 
-def count(network):
-    return sum(math.prod(v.shape) for v in network.trainable_variables)
-
-
 def kernels(network):
     """The shapes of the kernels, in their order."""
     return [
@@ -593,12 +590,12 @@ def test_the_networks_of_mnist_are_the_official_codes():
     g, d = model.generator, model.discriminator
     assert kernels(g) == [(100, 500), (500, 500), (500, 784)]
     # Batch normalization has a bias alone; the last layer also a scale.
-    assert count(g) == 692_000 + 2 * 500 + 2 * 784
+    assert num_parameters(g) == 692_000 + 2 * 500 + 2 * 784
     units = [784, 1000, 500, 250, 250, 250, 10]
     shapes = list(zip(units[:-1], units[1:], strict=True))
     assert kernels(d) == shapes
     expected = sum(math.prod(shape) for shape in shapes)
-    assert count(d) == expected + sum(units[1:]) + 10
+    assert num_parameters(d) == expected + sum(units[1:]) + 10
     assert noise(d) == [("normal", 0.3)] + 5 * [("normal", 0.5)]
     assert not noise(g)
     dense = [x for x in d.layers if isinstance(x, WeightNormDense)]
@@ -636,7 +633,7 @@ def test_the_networks_of_color_images_are_the_official_codes(
         (5, 5, 3, 128),
     ]
     weights = sum(math.prod(shape) for shape in kernels(g))
-    assert count(g) == weights + 8192 + 256 + 128 + 2 * 3
+    assert num_parameters(g) == weights + 8192 + 256 + 128 + 2 * 3
     sizes = [3, *[first] * 3, *[last] * 6]
     sides = [3] * 7 + [1] * 2
     pairs = zip(sides, sizes[:-1], sizes[1:], strict=True)
@@ -652,7 +649,7 @@ def test_the_networks_of_color_images_are_the_official_codes(
     total = sum(math.prod(shape) for shape in own) + sum(sizes[1:]) + 2 * 10
     if similar:
         total += last * 100 * 5 + 100 * 5 + 100
-    assert count(d) == total
+    assert num_parameters(d) == total
     convs = [x for x in d.layers if isinstance(x, WeightNormConv2D)]
     assert [x.strides[0] for x in convs] == [1, 1, 2, 1, 1, 2, 1, 1, 1]
     assert [x.padding for x in convs][6] == "valid"

@@ -15,6 +15,7 @@ from tests.contract.case import Case
 from tests.numerics import (
     array,
     loss_and_gradients,
+    num_parameters,
     randomize,
     tensor,
     training_logs,
@@ -277,18 +278,14 @@ def test_there_may_be_no_codes_of_a_kind():
 # ---- The networks -----------------------------------------------------------
 
 
-def count(variables):
-    return sum(math.prod(v.shape) for v in variables)
-
-
 def test_parameters_are_the_official_codes():
     with keras.StatelessScope(initialize_variables=False):
         model, learned = InfoGAN(), InfoGAN(fixed_std=False)
-    assert count(model.generator.trainable_variables) == 6_652_481
+    assert num_parameters(model.generator) == 6_652_481
     # That code has the layer of standard deviations even where it is not used.
     total, unused = 6_558_144 + 1_025 + 133_262, 2 * 128 + 2
-    assert count(learned.discriminator.trainable_variables) == total
-    assert count(model.discriminator.trainable_variables) == total - unused
+    assert num_parameters(learned.discriminator) == total
+    assert num_parameters(model.discriminator) == total - unused
     assert model.latent_dim == 74
     slopes = {
         x.negative_slope

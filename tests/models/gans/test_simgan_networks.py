@@ -1,13 +1,9 @@
 """SimGAN: the sizes of the paper's networks."""
 
-import numpy as np
 import pytest
 
 from keras_gen import SimGAN
-
-
-def count(network):
-    return sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+from tests.numerics import num_parameters
 
 
 @pytest.mark.parametrize(
@@ -20,7 +16,7 @@ def count(network):
 )
 def test_numbers_of_parameters(architecture, shape, refiner, discriminator):
     model = SimGAN(shape, architecture, history_size=0)
-    assert count(model.refiner) == refiner
-    assert count(model.discriminator) == discriminator
+    assert num_parameters(model.refiner) == refiner
+    assert num_parameters(model.discriminator) == discriminator
     updates = 1000 if architecture == "gaze" else 500
     assert model.refiner_pretraining == updates // 2

@@ -1,16 +1,10 @@
 """The networks of the spectrally normalized GAN: the tables of the paper."""
 
-import math
-
 import keras
 import pytest
 
 from keras_gen import SNGAN
-
-
-def count(network):
-    return sum(math.prod(v.shape) for v in network.trainable_variables)
-
+from tests.numerics import num_parameters
 
 # The architecture, the side of its images, the classes; trainable weights.
 TABLES = [
@@ -35,5 +29,5 @@ def test_parameters_are_those_of_the_papers_tables(
 ):
     with keras.StatelessScope(initialize_variables=False):
         model = SNGAN((side, side, 3), architecture, num_classes=num_classes)
-    assert count(model.generator) == generator
-    assert count(model.discriminator) == discriminator
+    assert num_parameters(model.generator) == generator
+    assert num_parameters(model.discriminator) == discriminator

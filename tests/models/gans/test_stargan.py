@@ -277,26 +277,6 @@ def test_the_penalty_is_at_points_between_pairs():
     )
 
 
-def test_the_settings_of_the_official_code():
-    model = StarGAN((64, 64, 3), discriminator_layers=5, seed=0)
-    assert model.batch_parts == 5 and model.label_sets.num_attributes == 5
-    adam = model.default_optimizer().get_config()
-    assert adam["learning_rate"] == pytest.approx(1e-4)
-    assert (adam["beta_1"], adam["beta_2"]) == (0.5, 0.999)
-    slopes = {
-        layer.negative_slope
-        for layer in model.discriminator.layers
-        if isinstance(layer, layers.LeakyReLU)
-    }
-    assert slopes == {0.01}
-    assert (
-        StarGAN(
-            (64, 64, 3), num_classes=8, discriminator_layers=5
-        ).label_sets.num_attributes
-        == 0
-    )
-
-
 def test_the_generator_learns_from_the_last_part():
     model, start = small(seed=3), small(seed=3)
     rates = {"discriminator": 0.0, "generator": 1e-2}

@@ -15,15 +15,12 @@ from keras_gen.networks.translation import (
     receptive_field,
     resnet_generator,
 )
-
-
-def count(network):
-    return sum(int(np.prod(v.shape)) for v in network.trainable_variables)
+from tests.numerics import num_parameters
 
 
 def test_the_unet_of_256_pixels():
     network = encoder_decoder((256, 256, 3), 3)
-    assert count(network) == 54_413_955
+    assert num_parameters(network) == 54_413_955
     masks = [tensor.shape[1:] for tensor in network.inputs[1:]]
     assert masks == [(2, 2, 512), (4, 4, 512), (8, 8, 512)]
     assert network.output_shape == (None, 256, 256, 3)
@@ -33,12 +30,12 @@ def test_the_unet_of_128_pixels_has_one_level_fewer():
     network = encoder_decoder((128, 128, 3), 3, depth=7)
     # The level of 512 filters, twice, and the scales and biases of two.
     level = 512 * 512 * 16 + 1024 * 512 * 16 + 2 * 2 * 512
-    assert count(network) == 54_413_955 - level
+    assert num_parameters(network) == 54_413_955 - level
 
 
 def test_the_patchgan_of_70_pixels():
     network = patch_discriminator([(256, 256, 3)] * 2)
-    assert count(network) == 2_768_705
+    assert num_parameters(network) == 2_768_705
     assert network.output_shape == (None, 30, 30, 1)
 
 
@@ -60,7 +57,7 @@ def test_the_generators_of_cyclegan(num_blocks, plain, affine):
         network = resnet_generator(
             (256, 256, 3), 3, num_blocks=num_blocks, norm=norm
         )
-        assert count(network) == expected
+        assert num_parameters(network) == expected
         assert network.output_shape == (None, 256, 256, 3)
 
 
@@ -68,7 +65,7 @@ def test_the_discriminator_of_cyclegan():
     network = patch_discriminator(
         [(256, 256, 3)], norm=InstanceNormalization, all_biases=True
     )
-    assert count(network) == 2_764_737
+    assert num_parameters(network) == 2_764_737
     assert network.output_shape == (None, 30, 30, 1)
 
 

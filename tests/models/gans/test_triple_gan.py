@@ -14,6 +14,7 @@ from tests.contract.case import Case
 from tests.numerics import (
     array,
     loss_and_gradients,
+    num_parameters,
     randomize,
     tensor,
 )
@@ -337,16 +338,12 @@ def test_labels_may_be_missing(model):
 # ---- The networks -----------------------------------------------------------
 
 
-def count(network):
-    return sum(math.prod(v.shape) for v in network.trainable_variables)
-
-
 def test_parameters_are_those_of_the_official_code():
     with keras.StatelessScope(initialize_variables=False):
         model = TripleGAN()
-    assert count(model.classifier) == 279_402
-    assert count(model.generator) == 713_408
-    assert count(model.discriminator) == 1_564_011
+    assert num_parameters(model.classifier) == 279_402
+    assert num_parameters(model.generator) == 713_408
+    assert num_parameters(model.discriminator) == 1_564_011
     layers_of = model.discriminator.layers
     noise = [x.stddev for x in layers_of if hasattr(x, "stddev")]
     assert noise == [0.3] + [0.5] * 5

@@ -1,7 +1,6 @@
 """The Wasserstein GAN: its estimate, its clipping, its rhythm."""
 
 import inspect
-import math
 
 import keras
 import numpy as np
@@ -16,6 +15,7 @@ from tests.numerics import (
     array,
     linear,
     loss_and_gradients,
+    num_parameters,
     randomize,
     tensor,
     training_logs,
@@ -69,10 +69,6 @@ def trained(model, x, steps=1):
     return {name: values[-1] for name, values in history.history.items()}
 
 
-def count(network):
-    return sum(math.prod(v.shape) for v in network.trainable_variables)
-
-
 # ---- The networks -----------------------------------------------------------
 
 
@@ -87,8 +83,8 @@ def count(network):
 def test_parameters_are_those_of_the_official_code(options, generator, critic):
     with keras.StatelessScope(initialize_variables=False):
         model = WGAN(**options)
-    assert count(model.generator) == generator
-    assert count(model.critic) == critic
+    assert num_parameters(model.generator) == generator
+    assert num_parameters(model.critic) == critic
 
 
 def test_defaults_are_the_papers():

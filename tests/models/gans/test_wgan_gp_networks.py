@@ -14,7 +14,7 @@ from keras_gen.models.gans.wgan_gp.networks import (
     ARCHITECTURES,
 )
 from keras_gen.networks.architectures import discriminator_of, generator_of
-from tests.numerics import array, one_program, tensor
+from tests.numerics import array, num_parameters, one_program, tensor
 
 LENGTH, ALPHABET = 32, 27
 BLOCK = 2 * (5 * 512 * 512 + 512)
@@ -71,10 +71,6 @@ PARTS = {
 every_architecture = pytest.mark.parametrize("architecture", COUNTS)
 
 
-def count(network):
-    return sum(math.prod(v.shape) for v in network.trainable_variables)
-
-
 def layers_of(network, kind):
     return [layer for layer in network.layers if isinstance(layer, kind)]
 
@@ -102,7 +98,8 @@ def full_size(architecture, num_classes=None):
 @every_architecture
 def test_parameters_are_those_of_the_official_code(architecture):
     generator, critic = full_size(architecture)
-    assert (count(generator), count(critic)) == COUNTS[architecture]
+    found = num_parameters(generator), num_parameters(critic)
+    assert found == COUNTS[architecture]
     assert not layers_of(critic, BatchNormalization)
     norms = {"resnet": (7, 0), "deep_resnet": (9, 8)}.get(architecture, (0, 0))
     assert norms == (
@@ -124,7 +121,8 @@ def test_nothing_stands_between_the_layers(architecture):
 
 def test_parameters_with_classes():
     generator, critic = full_size("resnet", num_classes=10)
-    assert (count(generator), count(critic)) == (1_218_307, 1_055_115)
+    found = num_parameters(generator), num_parameters(critic)
+    assert found == (1_218_307, 1_055_115)
     # By class within the blocks, not at the output.
     assert len(layers_of(generator, ConditionalBatchNormalization)) == 6
     assert len(layers_of(generator, BatchNormalization)) == 1
