@@ -137,7 +137,7 @@ def main(options):
         )
         # For thousands of steps; the paper's RMSprop is for many more.
         adam = _adversarial.at_rates(
-            keras.optimizers.Adam(beta_1=0.5),
+            keras.optimizers.Adam(),
             discriminator=2e-4,
             generator=keras.optimizers.schedules.CosineDecay(
                 1e-3, run.total_steps

@@ -14,6 +14,15 @@ def plain(case):
     return not case.is_variant
 
 
+def has_its_own_round(case):
+    """A system, or a variant whose steps have other updates than it."""
+    if case.round_size == 1:
+        return False
+    systems = [x for x in list_cases(plain) if x.system is case.system]
+    rounds = [(x.parts, x.updates) for x in systems]
+    return not case.is_variant or (case.parts, case.updates) not in rounds
+
+
 def averaged(case):
     return plain(case) and "ema_decay" in case.parameters
 
@@ -39,7 +48,7 @@ CASES = {
     "ranged_case": lambda case: (
         plain(case) and case.prototype.value_range is not None
     ),
-    "game_case": lambda case: case.round_size > 1,
+    "game_case": has_its_own_round,
     "own_case": lambda case: plain(case) and bool(case.network_names()),
     # PyTorch starts fastest; TensorFlow refuses to mix types.
     "swept_case": thorough_on("torch"),

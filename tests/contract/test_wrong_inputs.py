@@ -160,24 +160,17 @@ def test_batch_smaller_than_the_round(game_case):
         game_case.ready.train_on_batch(*rows(game_case.data(), 0, size - 1))
 
 
-def test_a_last_batch_smaller_than_the_round_is_trained_on(game_case):
-    """9 examples are a batch of 8 and one of 1."""
-    model = game_case.compiled("sgd")
-    assert_finite(fit(model, rows(game_case.data(), 0, BATCH + 1)).values())
-    for player in model.players:
-        updates = game_case.updates.get(player, 1)
-        assert int(model.optimizer[player].iterations) == 2 * updates
-
-
 def test_uneven_last_batch_is_split_as_evenly_as_can_be(game_case):
-    """11 examples are a batch of 8 and one of 3."""
+    """9 examples are a batch of 8 and one of 1, 11 one of 8 and one of 3."""
     model = game_case.compiled("sgd")
-    history = fit(model, rows(game_case.data(), 0, BATCH + 3))
-    for values in history.values():
-        assert np.all(np.isfinite(values))
-    for player in model.players:
-        updates = game_case.updates.get(player, 1)
-        assert int(model.optimizer[player].iterations) == 2 * updates
+    for fits, rest in enumerate((1, 3), start=1):
+        assert_finite(
+            fit(model, rows(game_case.data(), 0, BATCH + rest)).values()
+        )
+        for player in model.players:
+            updates = game_case.updates.get(player, 1)
+            iterations = int(model.optimizer[player].iterations)
+            assert iterations == 2 * fits * updates
 
 
 def test_compile_says_where_losses_and_metrics_go(plain_case):

@@ -92,6 +92,7 @@ class SEGAN(TranslationModel):
         "paper": {},
         "small": {
             "filters": (4, 8, 8, 16, 16, 32, 32, 64, 64),
+            "pre_emphasis": 0.7,
             "reference_size": 16,
         },
         "smoke": {
