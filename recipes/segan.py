@@ -34,7 +34,7 @@ PRESETS = {
         length=1024,
     ),
     "small": recipe.Preset(
-        epochs=10,
+        epochs=12,
         steps_per_epoch=150,
         batch_size=16,
         dataset="speech",
