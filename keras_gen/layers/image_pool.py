@@ -104,28 +104,21 @@ class ImagePool(keras.layers.Layer):
         following = filled + ops.arange(batch, dtype="int32")
         exchanged = ops.logical_and(filled >= self.size, coin)
         stored = ops.logical_or(following < self.size, exchanged)
-        places = ops.where(filled >= self.size, chosen, following)
+        places = ops.where(filled >= self.size, chosen, following % self.size)
 
-        returned = self._draw_places(batch) if self.half else places
-        old = ops.take(pool, ops.minimum(returned, self.size - 1), axis=0)
+        replaced = ops.take(pool, places, axis=0)
+        old = replaced
+        if self.half:
+            old = ops.take(pool, self._draw_places(batch), axis=0)
         outputs = ops.where(
             self._by_image(own_rows(exchanged)),
             ops.cast(own_rows(old), inputs.dtype),
             inputs,
         )
-        # For each place of the pool, whether an image goes there, and which.
-        slots = ops.arange(self.size, dtype="int32")
-        goes = ops.logical_and(
-            stored[:, None], ops.equal(places[:, None], slots)
+        kept = ops.where(
+            self._by_image(stored), ops.cast(new, pool.dtype), replaced
         )
-        source = ops.argmax(ops.cast(goes, "int32"), axis=0)
-        self.images.assign(
-            ops.where(
-                self._by_image(ops.any(goes, axis=0)),
-                ops.cast(ops.take(new, source, axis=0), pool.dtype),
-                pool,
-            )
-        )
+        self.images.assign(ops.scatter_update(pool, places[:, None], kept))
         self.filled.assign(ops.minimum(filled + batch, self.size))
         return outputs
 
