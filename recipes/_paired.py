@@ -18,7 +18,7 @@ DATASETS = {"scenes": "scenes", "folder": "pairs", "pairs": "pairs"}
 class Options(_apply.Options):
     """Trains a translation of images from pairs."""
 
-    source: Literal["layout", "edges"] | None = None
+    source: Literal["layout", "edges", "mask"] | None = None
     """What of a scene is translated into its image."""
     reverse: bool = False
     """Translate the second of each pair into the first."""
@@ -45,6 +45,11 @@ def start(name, options, presets, source):
     if run.options.dataset == "scenes":
         features = (options.source or source, "image")
     return run, features[::-1] if options.reverse else features
+
+
+def has_many_answers(features):
+    """Whether scenes are painted from what does not say their colors."""
+    return features in (("edges", "image"), ("mask", "image"))
 
 
 def shapes(run, features):
@@ -103,7 +108,7 @@ def agreement(run, model, translated):
     return {f"{name}_agreement": value for name, value in found.items()}
 
 
-def diversity(run, model, count=100, draws=10):
+def diversity(run, model, features, count=100, draws=10):
     """How much the fill of a scene varies with what is drawn.
 
     Returns:
@@ -112,9 +117,7 @@ def diversity(run, model, count=100, draws=10):
         images.
     """
     side, spread = run.options.image_size, model.value_range
-    edges, images = _scenes.scenes(
-        "test", side, ("edges", "image"), count, spread
-    )
+    inputs, images = _scenes.scenes("test", side, features, count, spread)
     (masks,) = _scenes.scenes("test", side, ("mask",), count)
 
     def fills(images):
@@ -122,7 +125,7 @@ def diversity(run, model, count=100, draws=10):
         return (weights * images).sum(axis=(1, 2))
 
     drawn = [
-        fills(model.translate(edges, seed=seed, batch_size=50))
+        fills(model.translate(inputs, seed=seed, batch_size=50))
         for seed in range(draws)
     ]
     own = np.std(drawn, axis=0).mean()

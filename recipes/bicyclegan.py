@@ -4,16 +4,16 @@
     KERAS_BACKEND=jax python recipes/bicyclegan.py --dataset folder \\
         --data-dir DIR
 
-It paints scenes from their edges, which do not say the color, the texture or
-the ground; or it learns from your own pairs: the left and right halves of
-pictures, or files of one name in the folders A and B. `--reverse` swaps the
-two. A batch is divided in two. In the pictures of samples are, side by side,
-what is translated, its image, the translation by the latents of that image, and
-four by drawn latents. The metrics are of held-out pairs: those of `pix2pix` for
-the translation by the latents of the image; how far the encoder is from the
-latents of a translation, in absolute value; and, for scenes, the standard
-deviation of the color of the shape over drawn latents, relative to that of the
-test images.
+It paints scenes from the masks of their shapes, which do not say the color, the
+texture or the ground, or from edges, `--source edges`; or it learns from your
+own pairs: the left and right halves of pictures, or files of one name in the
+folders A and B. `--reverse` swaps the two. A batch is divided in two. In the
+pictures of samples are, side by side, what is translated, its image, the
+translation by the latents of that image, and four by drawn latents. The metrics
+are of held-out pairs: those of `pix2pix` for the translation by the latents of
+the image; how far the encoder is from the latents of a translation, in absolute
+value; and, for scenes, the standard deviation of the color of the shape over
+drawn latents, relative to that of the test images.
 """
 
 import keras
@@ -55,7 +55,7 @@ def latent_error(model, a):
 def main(options):
     if options.apply:
         return _paired.apply("bicyclegan", options)
-    run, features = _paired.start("bicyclegan", options, PRESETS, "edges")
+    run, features = _paired.start("bicyclegan", options, PRESETS, "mask")
     model = run.resumed()
     if model is None:
         model = keras_gen.BicycleGAN.from_preset(
@@ -87,8 +87,8 @@ def main(options):
     translated = model.translate_latents(a, model.encode_target(b))
     report = _paired.fidelity(run, model, features, translated, b)
     report["latent_error"] = latent_error(model, a)
-    if features == ("edges", "image"):
-        report.update(_paired.diversity(run, model))
+    if _paired.has_many_answers(features):
+        report.update(_paired.diversity(run, model, features))
     return run.finish(model, report)
 
 

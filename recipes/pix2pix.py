@@ -4,7 +4,7 @@
     KERAS_BACKEND=jax python recipes/pix2pix.py --source edges
     KERAS_BACKEND=jax python recipes/pix2pix.py --dataset folder --data-dir DIR
 
-It paints scenes from their label maps, or from their edges; or it learns from
+It paints scenes from their label maps, edges or masks; or it learns from
 your own pairs: the left and right halves of pictures, or files of one name in
 the folders A and B. `--reverse` swaps the two. In the pictures of samples
 are, side by side, what is translated, the translation, and the image that it
@@ -12,7 +12,7 @@ came from. The metrics are of held-out pairs: the mean absolute error in units
 of the range, the error of the mean image of the training images, the peak
 signal-to-noise ratio, how sharp translations are against the images: the ratio
 of their total variations; and of scenes from layouts, the fraction of each
-attribute that a classifier finds; from edges, how much their colors vary.
+attribute that a classifier finds; from the others, how much their colors vary.
 """
 
 import _paired
@@ -70,8 +70,8 @@ def main(options):
     report = _paired.fidelity(run, model, features, translated, b)
     if features == ("layout", "image"):
         report.update(_paired.agreement(run, model, translated))
-    if features == ("edges", "image"):
-        report.update(_paired.diversity(run, model))
+    if _paired.has_many_answers(features):
+        report.update(_paired.diversity(run, model, features))
     return run.finish(model, report)
 
 
