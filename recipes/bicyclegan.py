@@ -33,9 +33,9 @@ PRESETS = {
         image_size=16,
     ),
     "small": recipe.Preset(
-        epochs=10,
-        steps_per_epoch=300,
-        batch_size=32,
+        epochs=6,
+        steps_per_epoch=1000,
+        batch_size=16,
         dataset="scenes",
         image_size=32,
     ),

@@ -30,7 +30,7 @@ PRESETS = {
         image_size=16,
     ),
     "small": recipe.Preset(
-        epochs=10,
+        epochs=20,
         steps_per_epoch=200,
         batch_size=8,
         dataset="scenes",
