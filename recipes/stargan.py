@@ -3,15 +3,15 @@
     KERAS_BACKEND=tensorflow python recipes/stargan.py
     KERAS_BACKEND=jax python recipes/stargan.py --dataset folder --data-dir DIR
 
-It changes the color, the texture and the ground of scenes and keeps the shape;
-or it learns from your own pictures, in a folder with a subfolder for each
-class, or, with `--dataset attributes`, with a table of their attributes. A
+It changes the color and the texture of scenes and keeps the shape and the
+ground; or it learns from your own pictures, in a folder with a subfolder for
+each class, or, with `--dataset attributes`, with a table of their attributes. A
 batch is divided over the discriminator's updates of a step. In the pictures of
-samples are, side by side, an image and its translations: scenes in each color,
-with each texture and on each ground. The metrics are of held-out scenes that
-are given the attributes of others: the fraction of each attribute that a
-classifier, trained on scenes, finds in the translations, and the mean absolute
-error of translating them back, on [-1, 1].
+samples are, side by side, an image and its translations: scenes in each color
+and with each texture. The metrics are of held-out scenes that are given the
+attributes of others: the fraction of each attribute that a classifier, trained
+on scenes, finds in the translations, and the mean absolute error of translating
+them back, on [-1, 1].
 """
 
 import dataclasses
@@ -46,8 +46,9 @@ PRESETS = {
 }
 
 
-# Of scenes, the shape is kept; the others have one value each.
-SHAPES, *GROUPS = _scenes.SIZES
+# Of scenes, the shape and the ground are kept; the others have one value each.
+# Where grounds are exchanged, the negative is, and cycles do not tell.
+SHAPES, *GROUPS, GROUNDS = _scenes.SIZES
 
 
 def labels_of(run, spec):
@@ -60,9 +61,9 @@ def labels_of(run, spec):
     return "label", {"num_attributes": None, "num_classes": classes}
 
 
-def without_shape(images, attributes):
+def changeable(images, attributes):
     """A batch whose labels are what the model changes."""
-    return images, attributes[:, SHAPES:]
+    return images, attributes[:, SHAPES:-GROUNDS]
 
 
 def targets(run, model, labels):
@@ -95,8 +96,9 @@ def quality(run, model):
         spread,
     )
     order = np.random.default_rng(0).permutation(len(images))
-    wanted = np.concatenate([attributes[:, :1], attributes[order, 1:]], axis=1)
-    own = binary[:, SHAPES:]
+    wanted = attributes.copy()
+    wanted[:, 1:-1] = attributes[order, 1:-1]
+    _, own = changeable(images, binary)
     translated = model.translate(images, labels=own[order])
     again = model.translate(translated, labels=own)
     judge = _scenes.AttributeClassifier(run.smoke)
@@ -147,7 +149,7 @@ def main(options):
             **{**arguments, **run.arguments},
         )
         # For thousands of updates; the paper's, 1e-4, is for many more.
-        rate = 1e-4 if options.preset == "paper" else 5e-4
+        rate = 1e-4 if options.preset == "paper" else 1e-3
         half = -(-run.total_steps // 2)
         adam = {
             player: keras.optimizers.Adam(
@@ -175,8 +177,8 @@ def main(options):
     scenes = run.options.dataset == "scenes"
     batches = train.dataset
     if scenes:
-        batches = batches.map(without_shape)
-        x, y = without_shape(x, y)
+        batches = batches.map(changeable)
+        x, y = changeable(x, y)
     grid = callbacks.SampleGrid(
         run.folder / "samples",
         sampler=lambda model: (
