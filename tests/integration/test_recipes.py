@@ -449,10 +449,13 @@ def test_counts_are_known_without_an_image(start, monkeypatch, photos):
     run = start(*given, "--channels=1")
     assert run.image_shape == (28, 28, 1) and run.num_classes() == 2
     assert run.examples == 11 and run.splits["test"] == "train[90%:]"
-    run = start("--dataset=sprites", "--batch-size=4")
+    given = ("--dataset=sprites", "--batch-size=4")
     # A short run has the first examples alone.
+    run = start(*given)
     assert run.splits == {"train": "train[:2000]", "test": "test"}
     assert run.examples == 2000
+    run = start(*given, "--preset=small")
+    assert run.examples == 663_552 and run.splits["test"] == "test"
     batches = data.pipeline(run.load("train"), 4, **run.order)
     assert next(iter(batches.dataset)).shape == (4, 28, 28, 1)
 
