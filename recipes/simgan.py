@@ -78,8 +78,7 @@ def main(options):
         model = keras_gen.SimGAN.from_preset(
             options.preset, image_shape=shape, **run.arguments
         )
-        # Calmer than the paper's rate, at which some seeds stay where they are.
-        adam = keras.optimizers.Adam(3e-4)
+        adam = keras.optimizers.Adam(1e-3)
         run.compile(model, None if options.preset == "paper" else adam)
     model.summary()
     train = data.zipped(

@@ -139,8 +139,7 @@ class SimGAN(TranslationModel):
         "small": {
             "num_blocks": 2,
             "base_filters": 16,
-            "discriminator_filters": 48,
-            "regularization_weight": 0.2,
+            "discriminator_filters": 24,
             "history_size": 1024,
             "refiner_pretraining": 400,
             "discriminator_pretraining": 100,
