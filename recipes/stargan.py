@@ -47,7 +47,8 @@ PRESETS = {
 
 
 # Of scenes, the shape and the ground are kept; the others have one value each.
-# Where grounds are exchanged, the negative is, and cycles do not tell.
+# An exchange of the ground is learned as the negative of an image, of which the
+# cycle cannot tell the shape from what surrounds it.
 SHAPES, *GROUPS, GROUNDS = _scenes.SIZES
 
 

@@ -91,7 +91,7 @@ def test_exactly_half_is_exchanged_for_images_that_were_kept():
     size, batch = 8, 5
     pool = ImagePool(size, SHAPE, half=True, seed=1)
     assert values(pool(images(*range(size)), training=True)) == list(range(8))
-    returned_places, changed_places = [], []
+    returned_places, changed_places, same = [], [], 0
     for start in range(100, 100 + batch * 200, batch):
         before = values(pool.images)
         new = list(range(start, start + batch))
@@ -99,14 +99,17 @@ def test_exactly_half_is_exchanged_for_images_that_were_kept():
         after = values(pool.images)
         assert returned[:3] == new[:3]
         assert len(set(returned[3:])) == 2
-        returned_places += [before.index(image) for image in returned[3:]]
+        places = [before.index(image) for image in returned[3:]]
+        returned_places += places
         changed = [i for i in range(size) if before[i] != after[i]]
         assert sorted(after[i] for i in changed) == new[3:]
         changed_places += changed
+        same += set(places) == set(changed)
     assert int(pool.filled) == size
     # 400 draws of 8 places: 50 each, of standard deviation 6.6.
     for places in (returned_places, changed_places):
         counts = np.bincount(places, minlength=size)
         assert np.abs(counts - 50).max() < 30
-    # What is returned is not what is replaced.
-    assert returned_places != changed_places
+    # What is replaced is drawn apart from what is returned: of 28 pairs of
+    # places it is the same one in 7 of 200 steps, of standard deviation 2.6.
+    assert same < 20

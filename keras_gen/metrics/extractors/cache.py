@@ -80,7 +80,7 @@ def _load(network, path):
         network.load_weights(path)
     except Exception as error:
         warnings.warn(
-            f"The cached classifier {path} cannot be read ({error}); it is "
+            f"The cached network {path} cannot be read ({error}); it is "
             "trained again and replaced.",
             stacklevel=4,
         )

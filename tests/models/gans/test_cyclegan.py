@@ -87,10 +87,14 @@ def test_each_cycle_has_its_weight():
     model = simple(2.0, 3.0, cycle_weight=(10.0, 4.0))
     batch = batch_of(model)
     lengths = [np.abs(array(x)).mean() for x in batch]
-    _, logged = loss_and_logs(model, lambda: model.generator_loss(batch, True))
+    loss, logged = loss_and_logs(
+        model, lambda: model.generator_loss(batch, True)
+    )
     # 6 x - x in both.
     expected = 5.0 * (10.0 * lengths[0] + 4.0 * lengths[1])
     np.testing.assert_allclose(logged["cycle_loss"], expected, rtol=1e-5)
+    adversarial = 2 * (0.3 - 1.0) ** 2
+    np.testing.assert_allclose(loss, adversarial + expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("score", [0.5, 0.0, 1.0])

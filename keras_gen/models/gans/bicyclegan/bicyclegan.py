@@ -126,7 +126,7 @@ class BicycleGAN(PairedTranslationModel):
         "small": {
             "base_filters": 16,
             "latent_dim": 2,
-            # Of small shapes on a plain ground, the mean error is small.
+            # Small shapes on a plain ground hardly count in a mean of pixels.
             "l1_weight": 50.0,
             "kl_weight": 0.05,
             "discriminator_filters": 16,

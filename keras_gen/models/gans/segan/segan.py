@@ -92,6 +92,8 @@ class SEGAN(TranslationModel):
         "paper": {},
         "small": {
             "filters": (4, 8, 8, 16, 16, 32, 32, 64, 64),
+            # Errors at low frequencies, which few steps leave, are amplified
+            # by de-emphasis.
             "pre_emphasis": 0.7,
             "reference_size": 16,
         },

@@ -102,7 +102,7 @@ class StarGAN(TranslationModel):
             "num_blocks": 3,
             "discriminator_filters": 16,
             "discriminator_layers": 3,
-            # Of small shapes on a plain ground, the mean error is small.
+            # Small shapes on a plain ground hardly count in a mean of pixels.
             "reconstruction_weight": 100.0,
             "discriminator_steps": 2,
         },
