@@ -40,6 +40,20 @@ def scenes(split, image_size, features, limit=None, value_range=(0, 1)):
     return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
 
+def sizes_of(names):
+    """How many values each of the named attributes has."""
+    return [SIZES[NAMES.index(name)] for name in names]
+
+
+def binary_of(names, binary_attributes):
+    """The columns of a batch of binary attributes that are of named ones."""
+    owners = np.repeat(NAMES, SIZES)
+    columns = np.concatenate([np.flatnonzero(owners == n) for n in names])
+    chosen = np.eye(len(owners), dtype="int64")[:, columns]
+    # A product, as batches of TensorFlow have no lists of indices.
+    return binary_attributes @ chosen
+
+
 def centers(images):
     """Where the mass of what differs from the ground is, in pixels."""
     ground = np.median(images, axis=(1, 2), keepdims=True)

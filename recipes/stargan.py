@@ -3,18 +3,19 @@
     KERAS_BACKEND=tensorflow python recipes/stargan.py
     KERAS_BACKEND=jax python recipes/stargan.py --dataset folder --data-dir DIR
 
-It changes the color and the texture of scenes and keeps the shape and the
-ground; or it learns from your own pictures, in a folder with a subfolder for
-each class, or, with `--dataset attributes`, with a table of their attributes. A
+It changes the color of scenes and keeps the rest; with `--change color texture`
+both. Or it learns from your own pictures, in a folder with a subfolder for each
+class, or, with `--dataset attributes`, with a table of their attributes. A
 batch is divided over the discriminator's updates of a step. In the pictures of
-samples are, side by side, an image and its translations: scenes in each color
-and with each texture. The metrics are of held-out scenes that are given the
-attributes of others: the fraction of each attribute that a classifier, trained
-on scenes, finds in the translations, and the mean absolute error of translating
-them back, on [-1, 1].
+samples are, side by side, an image and its translations: scenes in each color.
+The metrics are of held-out scenes that are given the attributes of others: the
+fraction of each attribute that a classifier, trained on scenes, finds in the
+translations, and the mean absolute error of translating them back, on [-1, 1].
 """
 
 import dataclasses
+from functools import partial
+from typing import Literal
 
 import keras
 import numpy as np
@@ -46,25 +47,15 @@ PRESETS = {
 }
 
 
-# Of scenes, the shape and the ground are kept; the others have one value each.
-# An exchange of the ground is learned as the negative of an image, of which the
-# cycle cannot tell the shape from what surrounds it.
-SHAPES, *GROUPS, GROUNDS = _scenes.SIZES
-
-
 def labels_of(run, spec):
     """The feature that holds the labels, and the model's arguments for it."""
     if run.options.dataset == "scenes":
-        return "binary_attributes", {"num_attributes": sum(GROUPS)}
+        sizes = _scenes.sizes_of(run.options.change)
+        return "binary_attributes", {"num_attributes": sum(sizes)}
     if "attributes" in spec:
         return "attributes", {"num_attributes": spec["attributes"].shape[0]}
     classes = run.num_classes()
     return "label", {"num_attributes": None, "num_classes": classes}
-
-
-def changeable(images, attributes):
-    """A batch whose labels are what the model changes."""
-    return images, attributes[:, SHAPES:-GROUNDS]
 
 
 def targets(run, model, labels):
@@ -72,9 +63,9 @@ def targets(run, model, labels):
     classes = model.label_sets.num_classes
     if classes:
         return [np.full_like(labels, label) for label in range(classes)]
-    groups = (
-        GROUPS if run.options.dataset == "scenes" else [1] * labels.shape[1]
-    )
+    groups = [1] * labels.shape[1]
+    if run.options.dataset == "scenes":
+        groups = _scenes.sizes_of(run.options.change)
     ends = np.cumsum(groups)
     found = []
     for size, end in zip(groups, ends, strict=True):
@@ -97,9 +88,10 @@ def quality(run, model):
         spread,
     )
     order = np.random.default_rng(0).permutation(len(images))
-    wanted = attributes.copy()
-    wanted[:, 1:-1] = attributes[order, 1:-1]
-    _, own = changeable(images, binary)
+    wanted, changed = attributes.copy(), run.options.change
+    places = [_scenes.NAMES.index(name) for name in changed]
+    wanted[:, places] = attributes[order][:, places]
+    own = _scenes.binary_of(changed, binary)
     translated = model.translate(images, labels=own[order])
     again = model.translate(translated, labels=own)
     judge = _scenes.AttributeClassifier(run.smoke)
@@ -119,6 +111,12 @@ class Options(_apply.Options):
     labels: tuple[int, ...] = ()
     """What `--apply` makes of pictures: a 0 or 1 for each attribute, or a
     class."""
+    change: tuple[Literal["shape", "color", "texture", "ground"], ...] = (
+        "color",
+    )
+    """What it changes of scenes. An exchange of the ground is learned as the
+    negative of an image, of which the cycle cannot tell the shape from what
+    surrounds it."""
 
 
 def apply(options):
@@ -178,8 +176,9 @@ def main(options):
     scenes = run.options.dataset == "scenes"
     batches = train.dataset
     if scenes:
-        batches = batches.map(changeable)
-        x, y = changeable(x, y)
+        changed = partial(_scenes.binary_of, options.change)
+        batches = batches.map(lambda x, y: (x, changed(y)))
+        y = changed(y)
     grid = callbacks.SampleGrid(
         run.folder / "samples",
         sampler=lambda model: (
