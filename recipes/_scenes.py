@@ -40,9 +40,26 @@ def scenes(split, image_size, features, limit=None, value_range=(0, 1)):
     return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
 
+def on_one_ground(run, split, ground=0, **values):
+    """The scenes of a split on one ground, whose attributes have some values.
+
+    Of both grounds, a translation may exchange them and be its own inverse.
+    """
+    (attributes,) = scenes(run.splits[split], None, ("attributes",))
+    wanted = {"ground": ground, **values}
+    found = [attributes[:, NAMES.index(n)] == v for n, v in wanted.items()]
+    return data.select(run.load(split), np.flatnonzero(np.all(found, axis=0)))
+
+
 def sizes_of(names):
     """How many values each of the named attributes has."""
     return [SIZES[NAMES.index(name)] for name in names]
+
+
+def attributes_of(binary_attributes):
+    """Which value each attribute has, of an array of binary attributes."""
+    groups = np.split(binary_attributes, np.cumsum(SIZES)[:-1], axis=1)
+    return np.stack([group.argmax(axis=1) for group in groups], axis=1)
 
 
 def binary_of(names, binary_attributes):

@@ -76,7 +76,10 @@ def domains(run, split):
     if run.options.dataset == "scenes":
         kind = run.domains
         if kind in _scenes.NAMES:
-            return [with_value(run, split, value) for value in VALUES[kind]]
+            return [
+                _scenes.on_one_ground(run, split, **{kind: value})
+                for value in VALUES[kind]
+            ]
         a = b = run.load(split)
         # The metrics compare what comes from one scene.
         if split == "train":
@@ -94,18 +97,6 @@ def domains(run, split):
         )
         for name in ("domain_a", "domain_b")
     ]
-
-
-def with_value(run, split, value):
-    """The scenes whose attribute has a value, on one ground.
-
-    Of both grounds, a translation may exchange them and be its own inverse.
-    """
-    (attributes,) = _scenes.scenes(run.splits[split], None, ("attributes",))
-    has_it = attributes[:, _scenes.NAMES.index(run.domains)] == value
-    if run.domains != "ground":
-        has_it &= attributes[:, _scenes.NAMES.index("ground")] == 0
-    return data.select(run.load(split), np.flatnonzero(has_it))
 
 
 def first_examples(run, model, count, features="image"):

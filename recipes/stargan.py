@@ -3,11 +3,12 @@
     KERAS_BACKEND=tensorflow python recipes/stargan.py
     KERAS_BACKEND=jax python recipes/stargan.py --dataset folder --data-dir DIR
 
-It changes the color of scenes and keeps the rest; with `--change color texture`
-both. Or it learns from your own pictures, in a folder with a subfolder for each
-class, or, with `--dataset attributes`, with a table of their attributes. A
-batch is divided over the discriminator's updates of a step. In the pictures of
-samples are, side by side, an image and its translations: scenes in each color.
+It changes the color of scenes on a light ground and keeps the rest; with
+`--change color texture` it changes both. Or it learns from your own pictures,
+in a folder with a subfolder for each class, or, with `--dataset attributes`,
+with a table of their attributes. A batch is divided over the discriminator's
+updates of a step. In the pictures of samples are, side by side, an image and
+its translations: scenes in each color.
 The metrics are of held-out scenes that are given the attributes of others: the
 fraction of each attribute that a classifier, trained on scenes, finds in the
 translations, and the mean absolute error of translating them back, on [-1, 1].
@@ -35,7 +36,7 @@ PRESETS = {
         image_size=16,
     ),
     "small": recipe.Preset(
-        epochs=15,
+        epochs=9,
         steps_per_epoch=300,
         batch_size=32,
         dataset="scenes",
@@ -79,14 +80,10 @@ def targets(run, model, labels):
 
 def quality(run, model):
     """What a classifier says of scenes that were given others' attributes."""
-    side, spread = run.options.image_size, model.value_range
-    images, attributes, binary = _scenes.scenes(
-        "test",
-        side,
-        ("image", "attributes", "binary_attributes"),
-        run.num_samples // 5,
-        spread,
-    )
+    spread = model.value_range
+    features = ("image", "binary_attributes")
+    images, binary = run.images("test", run.num_samples // 5, spread, features)
+    attributes = _scenes.attributes_of(binary)
     order = np.random.default_rng(0).permutation(len(images))
     wanted, changed = attributes.copy(), run.options.change
     places = [_scenes.NAMES.index(name) for name in changed]
@@ -111,12 +108,8 @@ class Options(_apply.Options):
     labels: tuple[int, ...] = ()
     """What `--apply` makes of pictures: a 0 or 1 for each attribute, or a
     class."""
-    change: tuple[Literal["shape", "color", "texture", "ground"], ...] = (
-        "color",
-    )
-    """What it changes of scenes. An exchange of the ground is learned as the
-    negative of an image, of which the cycle cannot tell the shape from what
-    surrounds it."""
+    change: tuple[Literal["shape", "color", "texture"], ...] = ("color",)
+    """What it changes of scenes."""
 
 
 def apply(options):
@@ -139,6 +132,9 @@ def main(options):
     if options.apply:
         return apply(options)
     run = recipe.start("stargan", options, PRESETS)
+    if run.options.dataset == "scenes":
+        for split in ("train", "test"):
+            run.loaded[split] = _scenes.on_one_ground(run, split)
     label, arguments = labels_of(run, run.load("train").element_spec)
     model = run.resumed()
     if model is None:
