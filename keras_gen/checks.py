@@ -145,8 +145,7 @@ def check_count(least: int = 0, **values: int) -> None:
     >>> check_count(k=25)
     """
     for name, value in values.items():
-        number = isinstance(value, numbers.Real)
-        if not number or value < least or value != int(value):
+        if not isinstance(value, numbers.Integral) or value < least:
             raise ValueError(
                 f"`{name}` must be an integer, at least {least}. Received: "
                 f"{name}={value!r}."

@@ -59,10 +59,18 @@ def places(options, suffixes, ending):
                 f"`--apply` must be a folder of files ({', '.join(suffixes)}). "
                 f"Received: {source}, which holds none."
             )
-        return [
+        # Not what an earlier call has written.
+        inside = target.resolve().is_relative_to(source.resolve())
+        if inside and target.resolve() != source.resolve():
+            found = [
+                path
+                for path in found
+                if not path.resolve().is_relative_to(target.resolve())
+            ]
+        return replacing_nothing(
             (path, target / written(path, found, ending).relative_to(source))
             for path in found
-        ]
+        )
     if not source.exists():
         raise SystemExit(
             f"`--apply` must be a file or a folder. Received: {source}, which "
@@ -70,7 +78,21 @@ def places(options, suffixes, ending):
         )
     if target.is_dir() or not target.suffix:
         target = (target / source.name).with_suffix(ending)
-    return [(source, target)]
+    return replacing_nothing([(source, target)])
+
+
+def replacing_nothing(pairs):
+    """The pairs, unless what is written would replace what is read."""
+    pairs = list(pairs)
+    read = {source.resolve() for source, _ in pairs}
+    for _, target in pairs:
+        if target.resolve() in read:
+            raise SystemExit(
+                "`--to` must leave the files of `--apply` as they are. "
+                f"Received: a place that would replace {target}. Pass another "
+                "folder."
+            )
+    return pairs
 
 
 def written(path, others, ending):

@@ -8,6 +8,7 @@ import tempfile
 import keras
 
 import keras_gen
+from keras_gen.data import list_datasets
 
 # What may differ between a run and its resumption: it leaves training as it is.
 FREE_OPTIONS = (
@@ -32,6 +33,18 @@ def check_options(options):
                 f"`--{name.replace('_', '-')}` must be at least 1. Received: "
                 f"{value}."
             )
+    if options.data_dir is not None and options.dataset in list_datasets():
+        raise SystemExit(
+            "`--data-dir` is of a data set that is read from a folder. "
+            f"Received: --data-dir {options.data_dir}, with --dataset "
+            f"{options.dataset}, which is embedded. For your own files, pass "
+            "the --dataset that reads them, such as folder or recordings."
+        )
+    if getattr(options, "to", None) is not None:
+        raise SystemExit(
+            "`--to` says where the results of `--apply` are written. "
+            f"Received: --to {options.to} alone. Pass --apply, too."
+        )
     if options.resume and options.overwrite:
         raise SystemExit(
             "`--resume` goes on with an earlier run and `--overwrite` replaces "
@@ -47,6 +60,15 @@ def check_options(options):
             "set of digits (mnist or digits), whose classifier evaluates them. "
             f"Received: {options.model_class.__name__}, --dataset "
             f"{options.dataset}. Leave it out."
+        )
+
+
+def check_steps(run):
+    """Refuses batches that are larger than the data set."""
+    if run.steps_per_epoch < 1:
+        raise SystemExit(
+            f"`--batch-size` must be at most {run.examples}, the examples for "
+            f"training. Received: {run.batch_size}."
         )
 
 

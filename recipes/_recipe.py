@@ -13,6 +13,7 @@ from _checks import (
     RESULTS,
     check_earlier_run,
     check_options,
+    check_steps,
     check_writable,
     checked_config,
     is_digits,
@@ -48,6 +49,7 @@ def start(name, options, presets):
     name = run_name(name, options)
     check_earlier_run(pathlib.Path(options.output_dir) / name, options)
     run = Run(name, options)
+    check_steps(run)
     check_writable("--output-dir", run.folder)
     check_writable("--export-dir", run.export_folder)
     if options.resume:

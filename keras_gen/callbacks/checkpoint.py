@@ -201,7 +201,7 @@ class HistoryCSV(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         remove_leftovers(self.path.parent, glob.escape(self.path.name))
-        # A second fit() with the same callback appends to what it has.
+        # A second fit() with the same callback goes on at its initial epoch.
         if self._rows is None:
             self._rows = {}
             if self.initial_epoch > 0:

@@ -277,6 +277,13 @@ def _source(name, image_size, data_dir, seed, channels, length):
     if name == "recordings":
         return recordings.build(data_dir, length)
     if name in _EMBEDDED:
+        if data_dir is not None:
+            raise ValueError(
+                f"`data_dir` must be None for {name!r}, which is embedded. "
+                f"Received: data_dir={str(data_dir)!r}. For your own pictures, "
+                "pass name='folder', or another name that reads them: "
+                f"{', '.join([*_FOLDERS, 'recordings'])}."
+            )
         module = importlib.import_module(f"keras_gen.data.{name}")
         return module.build(length if name in _SIGNALS else image_size, seed)
     return None

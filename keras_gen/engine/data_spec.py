@@ -43,7 +43,10 @@ def map_spec(fn, spec, data, name: str):
                     "by `dataset.map`."
                 )
             elif isinstance(data, list | tuple):
-                mend = "Pass `x[0]`, or `np.stack(x)` for a list of examples."
+                mend = (
+                    f"Pass `np.stack({name})` for a list of examples, or "
+                    "`fit(x, y)` for two that go together."
+                )
             raise ValueError(
                 f"`{name}` must be one array. Received: "
                 f"{type(data).__name__}. {mend}"

@@ -4,6 +4,7 @@ import operator
 import typing
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_gen import backend
@@ -151,11 +152,29 @@ class Fitting:
             )
 
     def train_on_batch(self, x, *args, **kwargs):
-        """Trains on one batch, as `keras.Model.train_on_batch` does."""
+        """Trains on one batch, as `keras.Model.train_on_batch` does.
+
+        The values of NumPy arrays are checked, those of tensors are not.
+        """
         self._assert_compile_called("train_on_batch")
         self._check_parts(x)
+        self._check_numpy(x, *args, **kwargs)
         self.follow_freezing()
         return super().train_on_batch(x, *args, **kwargs)
+
+    def test_on_batch(self, x, *args, **kwargs):
+        """Evaluates one batch, as `keras.Model.test_on_batch` does.
+
+        The values of NumPy arrays are checked, those of tensors are not.
+        """
+        self._assert_compile_called("test_on_batch")
+        self._check_numpy(x, *args, **kwargs)
+        return super().test_on_batch(x, *args, **kwargs)
+
+    def _check_numpy(self, x, y=None, *args, **kwargs):
+        leaves = keras.tree.flatten((x, y))
+        if all(v is None or isinstance(v, np.ndarray) for v in leaves):
+            self._check(Batch(x, y))
 
     def evaluate(
         self,
@@ -216,6 +235,12 @@ class Fitting:
     def _checked(self, first, x, y=None, batch_size=None, shuffle=False):
         """`x`, checked now if it is an array, else when it is read."""
         if not is_arrays(x):
+            if hasattr(x, "steps_per_epoch"):
+                raise ValueError(
+                    f"`x` of {type(self).__name__} must be arrays, or a data "
+                    f"set of batches. Received: {type(x).__name__}. Pass "
+                    "`x.dataset`, with `steps_per_epoch=x.steps_per_epoch`."
+                )
             if isinstance(x, list | tuple | dict):
                 raise ValueError(
                     f"`x` of {type(self).__name__} must be arrays, or a data "

@@ -107,6 +107,8 @@ class OptimizerGroup(keras.optimizers.Optimizer):
 
     @property
     def learning_rate(self):
+        if len(self.optimizers) == 1:
+            return self.optimizers[0].learning_rate
         raise AttributeError(
             "A group of optimizers has no learning rate of its own: read or "
             "set `model.optimizer[player].learning_rate`, for one of the "

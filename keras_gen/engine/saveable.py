@@ -87,13 +87,15 @@ class Saveable:
             for key, value in config.items()
         }
         # What is a default anyway is left out: a subclass may set an argument
-        # of its parent itself.
+        # of its parent itself. So is what every model takes, but one whose
+        # constructor passes no `**kwargs` on.
         parameters = cls.__signature__.parameters
         model = cls(
             **{
                 key: value
                 for key, value in arguments.items()
                 if not _is_default(value, parameters.get(key))
+                and (key in parameters or key not in COMMON)
             }
         )
         if frozen:

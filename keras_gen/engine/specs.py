@@ -56,6 +56,9 @@ class Spec:
         if array.dtype.kind in "fV" and array.size:
             check_finite(owner, name, extremes(array))
 
+    def warn_of_values(self, owner: str, name: str, array: np.ndarray) -> None:
+        """Hook: warns if a model is given what it was not trained on."""
+
     def check_order(
         self, owner: str, name: str, array, batch_size: int, shuffle: bool
     ) -> None:
@@ -69,6 +72,7 @@ class Spec:
         """A user's array in the type of the spec, if its shape fits."""
         array = as_numpy(value)
         self.check_shape(owner, name, array.shape)
+        self.warn_of_values(owner, name, array)
         return array.astype(self.dtype, copy=False)
 
     def draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
@@ -121,8 +125,16 @@ class Examples(Spec):
         )
 
     def mend(self, shape):
-        if _fits((*shape, self.shape[-1]), (None, *self.shape)):
+        own = (None, *self.shape)
+        if _fits((None, *shape), own):
+            return (
+                "Add the axis of the batch: `x[None]` for one example, "
+                "`dataset.batch(n)` for a data set of examples."
+            )
+        if _fits((*shape, self.shape[-1]), own):
             return "Add the last axis: `x[..., None]`."
+        if len(shape) > 2 and _fits((shape[0], *shape[2:], shape[1]), own):
+            return "Move the channels last: `np.moveaxis(x, 1, -1)`."
         return (
             "Resize the data, or build the model with "
             f"`{self.argument}={shape[1:]}`."
@@ -158,6 +170,20 @@ class Examples(Spec):
         if low < 0.0 <= smallest:
             # Images in [0, 1], given to a model of [-1, 1].
             warnings.warn(message, stacklevel=2)
+
+    def warn_of_values(self, owner, name, array):
+        if self.value_range is None or not array.size:
+            return
+        low, high = self.value_range
+        smallest, largest = extremes(array)
+        # Noise may leave the range; pictures that are not scaled are far off.
+        if smallest < 2.0 * low - high or largest > 2.0 * high - low:
+            warnings.warn(
+                f"`{name}` of {owner} must have values from {low:g} to "
+                f"{high:g}, as in training. Received: values from "
+                f"{smallest:g} to {largest:g}. Rescale the data.",
+                stacklevel=2,
+            )
 
     def draw(self, rng, n):
         low, high = self.value_range or (-1.0, 1.0)
@@ -233,6 +259,9 @@ class Labels(Spec):
         if not integral:
             received = f"dtype={array.dtype}"
             mend = "Map them: `np.unique(labels, return_inverse=True)[1]`."
+            if kind == "f" and np.isnan(array).any() and self.lowest < 0:
+                received = "NaN"
+                mend = "Pass `np.where(np.isnan(labels), -1, labels)`."
         elif array.size and not (
             self.lowest <= array.min() and array.max() < self.num_classes
         ):

@@ -87,6 +87,12 @@ def test_sets_are_resized_and_their_splits_explained(prepared):
         data.load("small_pictures", "validation", **options)
 
 
+def test_a_folder_is_not_of_an_embedded_data_set(tmp_path):
+    for call in (data.load, data.split_sizes):
+        with pytest.raises(ValueError, match="must be None for 'digits'.*'fol"):
+            call("digits", data_dir=tmp_path)
+
+
 def test_counts_are_known_without_reading(prepared, monkeypatch):
     sizes = {"train": 1500, "test": 297, "all": 1797}
     assert data.split_sizes("digits") == sizes

@@ -1,6 +1,7 @@
 """What data a model takes: checks, casts and draws from one declaration."""
 
 import dataclasses
+import warnings
 
 import keras
 import numpy as np
@@ -66,6 +67,10 @@ def test_shapes_name_what_must_be_and_what_came():
     assert "Received: shape=(2, 5, 3, 1)" in text
     assert "`image_shape=(5, 3, 1)`" in text
     assert "x[..., None]" in message(IMAGES, np.zeros((2, 4, 3)))
+    assert "x[None]" in message(IMAGES, np.zeros((4, 3, 1)))
+    assert "x[None]" in message(Examples((7,)), np.zeros(7))
+    first = message(Examples((4, 3, 2)), np.zeros((5, 2, 4, 3)))
+    assert "np.moveaxis(x, 1, -1)" in first
     check(Examples((None, 2)), np.zeros((3, 7, 2)))
     assert "(None, None, 2)" in message(Examples((None, 2)), np.zeros((3, 7)))
 
@@ -77,6 +82,18 @@ def test_ranges_are_checked_and_zero_to_one_is_warned_of():
         check(IMAGES, RNG.uniform(0, 1, (9, 4, 3, 1)))
     # Rounding is let pass.
     check(IMAGES, np.linspace(-1.001, 1.001, 12).reshape(1, 4, 3, 1))
+
+
+def test_what_is_not_scaled_is_warned_of_after_training():
+    with pytest.warns(UserWarning, match="as in training. Received: .*255"):
+        IMAGES.array("Model", "x", np.full((2, 4, 3, 1), 255, "uint8"))
+    with pytest.warns(UserWarning, match="values from -255 to"):
+        IMAGES.array("Model", "x", np.full((2, 4, 3, 1), -255.0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # Noise may leave the range.
+        IMAGES.array("Model", "x", np.full((2, 4, 3, 1), -2.5))
+        Examples((4, 3, 1)).array("Model", "x", np.full((2, 4, 3, 1), 255.0))
 
 
 def test_every_example_is_looked_at(monkeypatch):
@@ -107,6 +124,13 @@ def test_all_labels_are_looked_at():
     labels = np.zeros(5000, "int64")
     labels[4999] = 3
     assert "labels from 0 to 3" in message(Labels(3), labels)
+
+
+def test_what_is_no_number_is_not_a_class():
+    labels = np.array([0.0, np.nan, 2.0])
+    text = message(Labels(3, missing="allowed"), labels)
+    assert "Received: NaN" in text and "isnan(labels), -1, labels)" in text
+    assert "np.unique" in message(Labels(3), labels)
 
 
 def test_labels_may_be_columns_floats_and_booleans():

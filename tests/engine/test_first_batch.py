@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from keras_gen import data
 from keras_gen.backend import pipelines
 from keras_gen.engine import Batch, Examples, Labels
 from tests.engine.toys import Solo, compiled, dense
@@ -185,6 +186,26 @@ def test_a_bare_array_of_held_out_data_is_checked(examined):
             examined.fit(X, validation_data=bad, verbose=0)
     history = examined.fit(X, validation_data=X, verbose=0).history
     np.testing.assert_allclose(history["val_loss"], [X.mean()], rtol=1e-4)
+
+
+def test_a_pipeline_is_not_its_batches(examined):
+    rows = data.pipeline(data.load("digits"), 8)
+    with pytest.raises(ValueError, match=r"Pass `x.dataset`, with `steps_per"):
+        examined.fit(rows)
+
+
+def test_two_arrays_are_not_one(examined):
+    with pytest.raises(ValueError, match=r"tuple. Pass `np.stack\(x\)`.*fit\("):
+        examined.fit((X, X))
+
+
+@pytest.mark.parametrize("method", ["train_on_batch", "test_on_batch"])
+def test_single_batches_are_checked_where_they_are_arrays(examined, method):
+    step = getattr(examined, method)
+    wrong = np.full((4, 2), 2.0, "float32")
+    with pytest.raises(ValueError, match="values from 2 to 2"):
+        step(wrong)
+    step(ops.convert_to_tensor(wrong))
 
 
 def test_examples_of_unknown_rank():

@@ -137,6 +137,13 @@ def test_a_group_has_no_rate_but_sets_all():
         assert float(optimizer.learning_rate) == 0.75
 
 
+def test_a_single_player_has_a_rate():
+    model = compiled(Solo(seed=0))
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
+    model.optimizer.learning_rate = model.optimizer.learning_rate * 0.5
+    assert float(model.optimizer["model"].learning_rate) == pytest.approx(0.05)
+
+
 def test_a_group_is_not_applied_as_a_whole():
     with pytest.raises(RuntimeError, match="minimize"):
         group().apply([])

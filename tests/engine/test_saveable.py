@@ -27,6 +27,15 @@ class Larger(Sized):
     """Without a constructor of its own."""
 
 
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class Closed(Solo):
+    """Whose constructor takes none of its parent's arguments."""
+
+    def __init__(self, extra):
+        super().__init__(network=dense(3), seed=0)
+        self.extra = extra
+
+
 def plain(config):
     """A configuration as a file holds it, where tuples are lists."""
     return json.loads(json.dumps(config))
@@ -75,6 +84,17 @@ def test_configuration_makes_the_model_again(cls):
     assert copy.dtype_policy.name == "mixed_bfloat16"
     assert plain(copy.get_config()) == plain(model.get_config())
     assert copy.network.output_shape == (None, 5)
+
+
+def test_a_constructor_that_passes_nothing_on(tmp_path):
+    model = Closed(4)
+    model.compile()
+    model.save(tmp_path / "closed.keras")
+    loaded = keras.models.load_model(tmp_path / "closed.keras")
+    assert loaded.extra == 4
+    np.testing.assert_array_equal(
+        array(loaded.network(X)), array(model.network(X))
+    )
 
 
 def test_networks_are_kept_by_configuration():

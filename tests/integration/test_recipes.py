@@ -273,6 +273,26 @@ def test_what_apply_needs(finished, photos, tmp_path):
             run_script(script, *options)
 
 
+def test_apply_replaces_nothing_that_it_reads(tmp_path):
+    apply, inner = load("_apply"), tmp_path / "made"
+    inner.mkdir()
+    for name in ("one.png", "two.jpg", "made/one.png"):
+        (tmp_path / name).touch()
+
+    def places(source, to):
+        options = apply.Options(apply=str(source), to=str(to))
+        return apply.places(options, (".png", ".jpg"), ".png")
+
+    found = {(a.name, b) for a, b in places(tmp_path, inner)}
+    assert found == {
+        ("one.png", inner / "one.png"),
+        ("two.jpg", inner / "two.png"),
+    }
+    for source, to in ((tmp_path, tmp_path), (tmp_path / "one.png", tmp_path)):
+        with pytest.raises(SystemExit, match="`--to` must leave the files"):
+            places(source, to)
+
+
 def test_labels_are_asked_for(photos, tmp_path):
     with pytest.raises(SystemExit, match="must have labels. Received: "):
         run_script(
@@ -428,6 +448,17 @@ def test_names_tell_variants_and_trials_apart(start, tmp_path):
             patch.chdir(tmp_path)
             run = recipe.start("vae", options, load("vae").PRESETS)
         assert str(run.export_folder) == f"{folder}saved_models/vae"
+
+
+def test_options_that_mean_nothing_are_refused(start, photos):
+    for options, words in (
+        ((f"--data-dir={photos}",), "--dataset digits, which is embedded"),
+        (("--batch-size=3000",), "at most 1500, the examples"),
+    ):
+        with pytest.raises(SystemExit, match=words):
+            start(*options)
+    with pytest.raises(SystemExit, match="Received: --to a.png alone"):
+        run_script(RECIPES / "simgan.py", "--preset=smoke", "--to=a.png")
 
 
 @pytest.mark.parametrize("option", ["output-dir", "export-dir"])
