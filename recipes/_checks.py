@@ -63,9 +63,9 @@ def check_options(options):
         )
 
 
-def check_steps(run):
+def check_batch_size(run):
     """Refuses batches that are larger than the data set."""
-    if run.steps_per_epoch < 1:
+    if run.batch_size > run.examples:
         raise SystemExit(
             f"`--batch-size` must be at most {run.examples}, the examples for "
             f"training. Received: {run.batch_size}."

@@ -11,9 +11,9 @@ import numpy as np
 import keras_gen
 from _checks import (
     RESULTS,
+    check_batch_size,
     check_earlier_run,
     check_options,
-    check_steps,
     check_writable,
     checked_config,
     is_digits,
@@ -49,7 +49,7 @@ def start(name, options, presets):
     name = run_name(name, options)
     check_earlier_run(pathlib.Path(options.output_dir) / name, options)
     run = Run(name, options)
-    check_steps(run)
+    check_batch_size(run)
     check_writable("--output-dir", run.folder)
     check_writable("--export-dir", run.export_folder)
     if options.resume:

@@ -123,6 +123,13 @@ def apply(options):
 
     def translate(model, x):
         classes = model.label_sets.num_classes
+        count = 1 if classes else model.label_sets.num_attributes
+        if len(labels) != count:
+            raise SystemExit(
+                f"`--labels` must be {count}: one class, or a 0 or 1 for each "
+                "attribute, in the order of `data.attribute_names`. Received: "
+                f"{labels}."
+            )
         return model.translate(x, labels=labels[0] if classes else labels)
 
     _apply.to_pictures("stargan", options, translate)
