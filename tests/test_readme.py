@@ -29,6 +29,7 @@ README = (ROOT / "README.md").read_text()
 # What replaces a setting, so that a snippet takes a second.
 SMALLER = {
     "(digits, 1500": "(digits, 200",
+    "    scenes,\n    500": "    scenes,\n    8",
     "DCGAN((28, 28, 1)": "DCGAN((28, 28, 1), base_filters=2",
     "DCGAN(image_shape=(28, 28, 1))": "DCGAN((28, 28, 1), base_filters=2)",
     '"small", image_shape': '"smoke", base_filters=2, image_shape',
