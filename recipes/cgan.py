@@ -25,7 +25,9 @@ def main(options):
     model = run.resumed()
     if model is None:
         model = keras_gen.CGAN.from_preset(
-            options.preset, input_shape=run.image_shape, **run.arguments
+            options.preset,
+            input_shape=run.image_shape,
+            **{"num_classes": run.num_classes(), **run.arguments},
         )
         # For thousands of steps; the rate of the paper's code is for many more.
         adam = keras.optimizers.Adam(5e-4, beta_1=0.5, epsilon=1e-8)

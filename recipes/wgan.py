@@ -33,10 +33,11 @@ def main(options):
         model = keras_gen.WGAN.from_preset(
             options.preset, input_shape=run.image_shape, **run.arguments
         )
-        # For thousands of updates; the paper's rate, 5e-5, is for many more.
+        # For thousands of updates; the paper's rate, 5e-5, is for many more,
+        # with an epsilon that is none beside the gradients.
         cosine = keras.optimizers.schedules.CosineDecay
         rms_prop = _adversarial.at_rates(
-            model.default_optimizer(),
+            keras.optimizers.RMSprop(rho=0.99, epsilon=1e-8),
             critic=cosine(1e-4, run.total_steps * model.batch_parts),
             generator=cosine(1e-3, run.total_steps),
         )

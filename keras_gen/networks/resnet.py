@@ -5,13 +5,15 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
+from keras_gen.layers import Conv2D
+
 
 def convolve(x, filters, kernel_size, use_bias=True, gain=2.0, layer=None):
     """A convolution whose weights are uniform, of `gain` times Glorot's
     variance."""
     kernel = keras.initializers.VarianceScaling(gain, "fan_avg", "uniform")
     options = dict(padding="same", use_bias=use_bias, kernel_initializer=kernel)
-    return (layer or layers.Conv2D)(filters, kernel_size, **options)(x)
+    return (layer or Conv2D)(filters, kernel_size, **options)(x)
 
 
 def residual_block(

@@ -61,7 +61,8 @@ class CatGAN(ClusterClassifier, AdversarialModel):
             layers.
         hidden_units: Integer or tuple. Those of the classifier's.
         output_activation: String or `None`. That of the generator:
-            `"sigmoid"` for examples in [0, 1], or `None` for any.
+            `"sigmoid"` for examples in [0, 1], `"tanh"` for [-1, 1], or `None`
+            for any.
         discriminator: `keras.Model` from examples to logits of shape `(batch,
             num_classes)`.
 

@@ -30,6 +30,7 @@ from keras_gen.engine import Labels
 from keras_gen.layers import (
     BatchNormalization,
     ConditionalBatchNormalization,
+    Conv2D,
     SpectralConv2D,
     SpectralDense,
     SpectralEmbedding,
@@ -157,6 +158,8 @@ class SNGAN(AdversarialModel):
                 f"num_classes={num_classes}, architecture='cnn'. Choose "
                 "'resnet32', or leave out `num_classes`."
             )
+        if num_classes is not None:
+            check_positive(num_classes=num_classes)
         self.image_shape = shape = tuple(image_shape)
         self.objective = OBJECTIVES[objective]
         self.batch_parts = discriminator_steps
@@ -280,7 +283,7 @@ def cnn_generator(shape, latent_dim, sizes):
     x = dense_maps(z, shape, sizes.generator)
     for filters in sizes.generator[1:]:
         x = layers.ReLU()(batch_norm()(transposed_conv(filters, 4)(x)))
-    x = layers.Conv2D(shape[-1], 3, padding="same")(x)
+    x = Conv2D(shape[-1], 3, padding="same")(x)
     images = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(z, images, name="generator")
 

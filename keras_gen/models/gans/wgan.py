@@ -130,7 +130,8 @@ class WGAN(AdversarialModel):
             )
 
     def default_optimizer(self):
-        return keras.optimizers.RMSprop(5e-5, rho=0.99, epsilon=1e-8)
+        # That of the code is 1e-8, beside the root.
+        return keras.optimizers.RMSprop(5e-5, rho=0.99, epsilon=1e-16)
 
     def critic_loss(self, batch, training):
         loss = super().critic_loss(batch, training)

@@ -20,6 +20,7 @@ divergence in it is that in closed form.
 import keras
 from keras import ops
 
+from keras_gen.backend import require_at_least
 from keras_gen.checks import check_not_negative, check_option, check_positive
 from keras_gen.losses.aggregated_posterior import (
     ESTIMATORS,
@@ -88,6 +89,13 @@ class BetaTCVAE(DisentangledVAE):
         )
 
     def terms(self, bound):
+        # What is drawn without replacement from the training set.
+        require_at_least(
+            self.num_examples - ops.shape(bound.z)[1],
+            0,
+            "`num_examples` must be at least the size of a batch. Received: "
+            f"num_examples={self.num_examples}. Pass smaller batches.",
+        )
         log_q, log_product = log_aggregated_posterior(
             bound.z, bound.posterior, self.num_examples, self.sampling
         )

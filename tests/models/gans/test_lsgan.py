@@ -29,6 +29,8 @@ CONTRACT = {
         wrong=(
             ({"architecture": "vgg"}, ("architecture='vgg'", "'scenes'")),
             ({"coding": "one_hot"}, ("coding='one_hot'", "'zero_one'")),
+            ({"coding": (-1.0, 1.0)}, ("three codes", "(-1.0, 1.0)")),
+            ({"num_classes": 0}, ("num_classes=0",)),
             ({"input_shape": (10, 8, 1)}, ("(10, 8, 1)", "4 divides")),
             ({"architecture": "mlp"}, ("input_shape=(4, 4, 1)", "(None,)")),
             (
@@ -38,7 +40,11 @@ CONTRACT = {
         ),
     ),
     "lsgan-mlp": Case(
-        input_shape=(2,), architecture="mlp", width=4, latent_dim=3
+        input_shape=(2,),
+        architecture="mlp",
+        width=4,
+        latent_dim=3,
+        coding=(-0.7, 1.3, 0.4),
     ),
 }
 # Two probability tables, and codes with b - c = 1 and b - a = 2.

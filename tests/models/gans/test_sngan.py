@@ -36,6 +36,7 @@ CONTRACT = {
             ({"image_shape": (5, 4, 1)}, ("(5, 4, 1)", "2 divides")),
             ({"objective": "minimax"}, ("objective='minimax'", "'hinge'")),
             ({"discriminator_steps": 0}, ("discriminator_steps=0",)),
+            ({"num_classes": 0}, ("num_classes=0",)),
         ),
     ),
     "sngan-cnn": Case(
@@ -220,3 +221,12 @@ def test_the_generator_normalizes_by_class():
     z = np.zeros((2, 3), "float32")
     first, second = (model.generate(z, labels=k) for k in (0, 1))
     assert np.abs(first - second).max() > 1e-3
+
+
+def test_gray_images_in_half_precision():
+    """Whose last convolution has one filter."""
+    options = {"image_shape": (16, 16, 1), "dtype": "mixed_bfloat16"}
+    model = SNGAN.from_preset("smoke", seed=0, **options)
+    model.compile()
+    x = model.data_spec().x.draw(np.random.default_rng(0), 8)
+    assert np.isfinite(model.train_on_batch(x)).all()

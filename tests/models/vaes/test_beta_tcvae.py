@@ -115,3 +115,12 @@ def test_settings_of_the_paper():
     assert float(tiny().default_optimizer().learning_rate) == (
         pytest.approx(1e-3)
     )
+
+
+def test_a_batch_is_no_larger_than_the_training_set():
+    model = tiny(num_examples=4)
+    model.compile(run_eagerly=True)
+    x = data(8)
+    model.fit(x, batch_size=4, verbose=0)
+    with pytest.raises(ValueError, match="at least the size of a batch"):
+        model.fit(x, batch_size=8, verbose=0)

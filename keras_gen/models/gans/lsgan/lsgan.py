@@ -16,7 +16,7 @@ and `2 p_g`. Labels `y` are given to both networks: `D(x, y)` and `G(z, y)`.
 
 import keras
 
-from keras_gen.checks import check_option
+from keras_gen.checks import check_option, check_positive
 from keras_gen.engine import Labels
 from keras_gen.losses.adversarial import least_squares_objective
 from keras_gen.models.adversarial import AdversarialModel
@@ -106,7 +106,15 @@ class LSGAN(AdversarialModel):
         check_option("architecture", architecture, ARCHITECTURES)
         if isinstance(coding, str):
             check_option("coding", coding, CODINGS)
-        self.objective = least_squares_objective(*CODINGS.get(coding, coding))
+            coding = CODINGS[coding]
+        if len(coding) != 3:
+            raise ValueError(
+                "`coding` must be the three codes a, b and c, or one of "
+                f"{', '.join(map(repr, CODINGS))}. Received: coding={coding!r}."
+            )
+        if num_classes is not None:
+            check_positive(num_classes=num_classes)
+        self.objective = least_squares_objective(*coding)
         self.input_shape = shape = tuple(input_shape)
         self.architecture = architecture
         self.value_range = ARCHITECTURES[architecture].value_range
