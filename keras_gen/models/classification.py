@@ -23,13 +23,19 @@ class Classifier:
         """The class probabilities of a batch."""
         return ops.softmax(self.logits_step(x), axis=-1)
 
-    def classification_loss(self, labels, logits):
+    def classification_loss(self, labels, logits, x=None):
         """Cross-entropy of the labeled examples; logs their accuracy.
 
         Args:
             labels: Integer tensor of shape `(batch,)`, with -1 for no label.
+            logits: Tensor of shape `(batch, num_classes)`.
+            x: The examples, if `classify` has other logits of them. The
+                accuracy of held-out examples is that of `classify`.
         """
-        self.log(accuracy=classification.accuracy(labels, logits))
+        judged = logits
+        if x is not None and self.is_evaluating:
+            judged = self.logits_step(x)
+        self.log(accuracy=classification.accuracy(labels, judged))
         return classification.cross_entropy(labels, logits)
 
     def class_probabilities(self, x, *, batch_size: int = 256) -> np.ndarray:

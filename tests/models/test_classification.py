@@ -5,7 +5,8 @@ from keras import ops
 
 from keras_gen.engine import Batch, Examples, GenerativeModel, Labels
 from keras_gen.models.classification import Classifier
-from tests.numerics import array, tensor
+from tests.contract.case import all_cases
+from tests.numerics import array, randomize, tensor
 
 WEIGHTS = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
 X = np.random.default_rng(1).normal(size=(6, 4)).astype("float32")
@@ -58,6 +59,25 @@ def test_the_loss_is_that_of_the_labeled_examples_and_logs_accuracy():
     accuracy = (logits.argmax(-1) == LABELS)[labeled].mean()
     assert 0.0 < accuracy < 1.0
     assert model.logs == {"accuracy": pytest.approx(accuracy)}
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("triple_gan", {"classifier_ema_decay": 0.9}),
+        ("improved_gan", {"classifier_ema_decay": 0.9}),
+        ("semi_vae-features", {}),
+    ],
+)
+def test_held_out_accuracy_is_that_of_classify(name, options):
+    """By an average of the weights, or of the means of codes."""
+    model = all_cases()[name].compiled(build=options)
+    x = model.data_spec().x.draw(np.random.default_rng(0), 32)
+    classifying = getattr(model, "classifying", "classifier")
+    randomize(getattr(model, classifying), scale=2.0)
+    labels = model.classify(x)
+    found = model.evaluate(x, labels, return_dict=True, verbose=0)
+    assert found["accuracy"] == 1.0
 
 
 def test_logits_are_the_models_to_define():

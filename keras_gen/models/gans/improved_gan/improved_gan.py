@@ -275,7 +275,7 @@ class ImprovedGAN(HistoricalAveraging, AveragedClassifier, AdversarialModel):
     def discriminator_loss(self, batch, training):
         fake, _ = self.generate_batch(ops.shape(batch.x)[0], training)
         logits, _ = self.discriminator(batch.x, training=training)
-        supervised = self.classification_loss(batch.y, logits)
+        supervised = self.classification_loss(batch.y, logits, batch.x)
         weights = unlabeled_weights(batch.y)
         real = smoothed_real(source_logits(logits), self.real_target, weights)
         fake = self.discriminate_step(

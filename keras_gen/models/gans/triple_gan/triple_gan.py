@@ -237,7 +237,7 @@ class TripleGAN(AveragedClassifier, AdversarialModel):
 
     def classifier_loss(self, batch, training):
         logits = self.class_logits(batch.x, training)
-        class_loss = self.classification_loss(batch.y, logits)
+        class_loss = self.classification_loss(batch.y, logits, batch.x)
         entropy = conditional_entropy(logits)
         size = ops.shape(batch.x)[0]
         fake, labels = self.generate_batch(size, training)

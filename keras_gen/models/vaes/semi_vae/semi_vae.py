@@ -287,7 +287,8 @@ class SemiVAE(Classifier, VariationalModel):
             "kl_divergence": ops.mean(bound.latent_kl),
             "class_kl": ops.mean(bound.class_kl),
         }
-        loss = self.classification_loss(bound.labels, bound.logits)
+        x = bound.latents.batch.x
+        loss = self.classification_loss(bound.labels, bound.logits, x)
         # Held-out data have other fractions.
         if self.labeled_fraction is not None and not self.is_evaluating:
             labeled = ops.cast(bound.labels >= 0, loss.dtype)
