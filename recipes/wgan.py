@@ -33,8 +33,7 @@ def main(options):
         model = keras_gen.WGAN.from_preset(
             options.preset, input_shape=run.image_shape, **run.arguments
         )
-        # For thousands of updates; the paper's rate, 5e-5, is for many more,
-        # with an epsilon that is none beside the gradients.
+        # For thousands of updates; the paper's rate, 5e-5, is for many more.
         cosine = keras.optimizers.schedules.CosineDecay
         rms_prop = _adversarial.at_rates(
             keras.optimizers.RMSprop(rho=0.99, epsilon=1e-8),
