@@ -56,3 +56,28 @@ def frozen(*networks):
         yield
     for variable, value in zip(*scope.changes(), strict=True):
         variable.assign(value)
+
+
+@contextlib.contextmanager
+def fixed_statistics(*networks):
+    """A context that leaves the moving statistics of networks as they are.
+
+    Batches are still normalized by their own statistics in training. Other
+    changes of state, such as those of seed generators, last.
+
+    Args:
+        *networks: `keras.Model`s or layers.
+
+    Example:
+
+    ```python
+    with fixed_statistics(self.classifier):
+        fake_logits = self.classifier(self.generator(z), training=True)
+    ```
+    """
+    fixed = {id(v) for n in networks for v in n.non_trainable_weights}
+    with Scope() as scope:
+        yield
+    for variable, value in zip(*scope.changes(), strict=True):
+        if id(variable) not in fixed:
+            variable.assign(value)

@@ -114,6 +114,18 @@ class Updates:
         """
         return scope.frozen(*networks)
 
+    def fixed_statistics(self, *networks):
+        """A context that leaves the moving statistics of networks as they are.
+
+        Batches are still normalized by their own statistics in training. It
+        keeps the statistics that inference uses those of real examples, where
+        a network also sees generated ones.
+
+        Args:
+            *networks: The model's networks.
+        """
+        return scope.fixed_statistics(*networks)
+
     def when(self, condition, fn) -> None:
         """Runs `fn`, which changes state alone, if a condition is true.
 

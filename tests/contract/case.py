@@ -40,6 +40,8 @@ class Case:
             updates in a step vary.
         unmoved: Dictionary. For a player, how many of its trainable variables
             have a gradient that is zero by construction.
+        biased: Tuple. The players whose gradients are not the derivatives of
+            their losses, but estimates of them, or parts.
         own: Function that returns arguments that go with networks of the
             user's own.
         activations: Dictionary. The activations of the outputs of such
@@ -60,6 +62,7 @@ class Case:
         parts=1,
         total_updates=None,
         unmoved=None,
+        biased=(),
         own=None,
         activations=None,
         logits=(),
@@ -72,6 +75,7 @@ class Case:
         self.parts = parts
         self.total_updates = total_updates or {}
         self.unmoved = unmoved or {}
+        self.biased = biased
         self.own = own or dict
         self.activations = activations or {}
         self.logits = logits

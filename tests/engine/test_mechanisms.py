@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
+from keras_gen.layers import AdditiveNoise
 from keras_gen.schedules import Schedule
 from tests.engine.toys import Game, Solo, array, arrays, compiled, dense, points
 
@@ -134,6 +135,37 @@ def test_statistics_of_frozen_networks_move():
     )
     moving_mean = normalized.layers[-1].moving_mean
     np.testing.assert_allclose(array(moving_mean), X.mean(0) / 2, rtol=1e-4)
+
+
+@modes
+def test_fixed_statistics_stay_while_seeds_move_on(run_eagerly):
+    normalization = layers.BatchNormalization(momentum=0.5)
+    network = keras.Sequential(
+        [keras.Input((2,)), normalization, AdditiveNoise(1.0)]
+    )
+    model = compiled(Solo(network=network), run_eagerly=run_eagerly)
+
+    def step(batch):
+        def loss():
+            network(batch.x, training=True)
+            with model.fixed_statistics(network):
+                network(batch.x, training=True)
+                return ops.sum(network(3.0 * batch.x, training=True) ** 2)
+
+        model.minimize("model", loss)
+
+    seeds = [v for v in network.non_trainable_variables if "seed" in v.path]
+    before = arrays(seeds)
+    gamma = array(normalization.gamma)
+    run(model, step)
+    np.testing.assert_allclose(
+        array(normalization.moving_mean), X.mean(0) / 2, rtol=1e-4
+    )
+    # One count for each of three draws.
+    np.testing.assert_array_equal(
+        np.stack(arrays(seeds)) - before, [[0, 3]] * len(seeds)
+    )
+    assert np.abs(array(normalization.gamma) - gamma).min() > 1e-3
 
 
 # ---- when --------------------------------------------------------------------

@@ -19,8 +19,13 @@ SHAPES = [
     (2, 3, "valid", (2, 3), {}),
     ((4, 3), (1, 2), "valid", (3, 3), {}),
     (3, 2, "same", (3, 4), {"output_padding": 1}),
-    (3, 1, "same", (3, 4), {"dilation_rate": 2}),
 ]
+ORDERS = ["channels_last"]
+# On TensorFlow the operation is Keras'. For these it has a kernel on some
+# processors alone.
+if keras.backend.backend() != "tensorflow":
+    SHAPES.append((3, 1, "same", (3, 4), {"dilation_rate": 2}))
+    ORDERS.append("channels_first")
 
 
 def derivatives(op, x, kernel):
@@ -70,8 +75,9 @@ def test_values_and_derivatives(kernel_size, strides, padding, sides, options):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * abs(b).max())
 
 
-def test_channels_first_bias_and_activation():
-    given = {"data_format": "channels_first", "activation": "relu"}
+@pytest.mark.parametrize("order", ORDERS)
+def test_bias_and_activation(order):
+    given = {"data_format": order, "activation": "relu"}
     ours = Conv2DTranspose(2, 3, 2, **given)
     plain = keras.layers.Conv2DTranspose(2, 3, 2, **given)
     x = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype("float32")

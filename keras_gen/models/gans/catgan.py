@@ -166,7 +166,7 @@ class CatGAN(ClusterClassifier, AdversarialModel):
     def discriminator_loss(self, batch, training):
         fake = ops.stop_gradient(self.generate_for(Batch(batch.x), training))
         real = self.class_logits(batch.x, training)
-        fake = self.class_logits(fake, training)
+        fake = self.fake_logits(fake, training)
         marginal, certain = marginal_entropy(real), conditional_entropy(real)
         uncertain = conditional_entropy(fake)
         self.log(
@@ -183,10 +183,15 @@ class CatGAN(ClusterClassifier, AdversarialModel):
 
     def generator_loss(self, batch, training):
         fake = self.generate_for(Batch(batch.x), training)
-        fake = self.class_logits(fake, training)
+        fake = self.fake_logits(fake, training)
         marginal = marginal_entropy(fake)
         self.log(marginal_entropy_fake=marginal)
         return conditional_entropy(fake) - marginal
+
+    def fake_logits(self, fake, training):
+        """The logits of generated examples, which are not to be classified."""
+        with self.fixed_statistics(self.discriminator):
+            return self.class_logits(fake, training)
 
     def served_networks(self):
         return [*super().served_networks(), self.discriminator]

@@ -193,7 +193,7 @@ class CycleGAN(UnpairedTranslationModel):
                     real[source], back, training=training
                 )
                 identity += weight * ops.mean(ops.abs(same - real[source]))
-        identity = ops.convert_to_tensor(self.identity_weight * identity)
+        identity = ops.cast(self.identity_weight * identity, cycle.dtype)
         self.log(
             adversarial_loss=adversarial,
             cycle_loss=cycle,

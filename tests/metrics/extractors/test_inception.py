@@ -62,7 +62,7 @@ def test_images_are_prepared(extractor, monkeypatch):
     assert resized.dtype == np.float32
     # Black and white at -1 and 1; all channels alike.
     np.testing.assert_allclose(gray, -0.6, atol=1e-6)
-    np.testing.assert_array_equal(resized[..., 0], resized[..., 2])
+    np.testing.assert_allclose(resized[..., 0], resized[..., 2], atol=1e-6)
     # Bilinear with half-pixel centers: the middle pixel, 149, has its center
     # on the border of two pixels of each side.
     middle = 2 * images[0, 74:76, 74:76].mean() - 1

@@ -47,6 +47,8 @@ CONTRACT = {
     ),
     "ae-rbm": Case(
         "RBM",
+        # Contrastive divergence.
+        biased=("model",),
         input_shape=(6, 5, 1),
         latent_dim=5,
         wrong=(

@@ -167,11 +167,11 @@ def test_dropout_is_the_noise():
     first, second = model.translate(x, seed=1), model.translate(x, seed=2)
     assert np.abs(first - second).max() > 1e-3
     np.testing.assert_allclose(
-        first, model.translate(x, seed=1, batch_size=2), atol=1e-6
+        first, model.translate(x, seed=1, batch_size=2), atol=1e-5
     )
     assert np.abs(model.translate(x) - model.translate(x)).max() > 1e-3
     np.testing.assert_allclose(
-        array(model(x)), array(model.generator([x, *ones(model, 5)])), atol=1e-6
+        array(model(x)), array(model.generator([x, *ones(model, 5)])), atol=1e-5
     )
     calm = small(dropout=0.0)
     np.testing.assert_array_equal(calm.translate(x), calm.translate(x))

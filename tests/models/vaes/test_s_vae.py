@@ -10,6 +10,8 @@ from tests.numerics import array, linear, randomize, tensor, training_logs
 CONTRACT = {
     "s_vae": Case(
         logits=("decoder",),
+        # An estimate, of rejection sampling.
+        biased=("model",),
         input_shape=SHAPE,
         latent_dim=5,
         hidden_units=(8, 6),

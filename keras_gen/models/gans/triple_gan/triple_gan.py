@@ -241,7 +241,8 @@ class TripleGAN(AveragedClassifier, AdversarialModel):
         entropy = conditional_entropy(logits)
         size = ops.shape(batch.x)[0]
         fake, labels = self.generate_batch(size, training)
-        fake = self.class_logits(ops.stop_gradient(fake), training)
+        with self.fixed_statistics(self.classifier):
+            fake = self.class_logits(ops.stop_gradient(fake), training)
         pseudo_label_loss = cross_entropy(labels, fake)
         self.log(
             class_loss=class_loss,
