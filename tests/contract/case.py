@@ -98,6 +98,11 @@ class Case:
         return not self.is_variant and self.system is first
 
     @property
+    def is_representative(self):
+        """Whether its system is among those tested on every backend."""
+        return self.system in representatives()
+
+    @property
     def cls(self):
         return self.system.load(self.class_name)
 
@@ -278,6 +283,22 @@ def all_cases():
 
 def list_cases(which=lambda case: True):
     return [case for case in all_cases().values() if which(case)]
+
+
+@functools.cache
+def representatives():
+    """The first system of each family, and of each base class of several."""
+    chosen, seen = [], set()
+    for system in SYSTEMS:
+        kinds = {system.family} | {
+            base
+            for base in system.load().__mro__
+            if base.__module__.rpartition(".")[0] == "keras_gen.models"
+        }
+        if not kinds <= seen:
+            chosen.append(system)
+            seen |= kinds
+    return chosen
 
 
 def served_keys():

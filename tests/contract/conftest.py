@@ -27,34 +27,46 @@ def averaged(case):
     return plain(case) and "ema_decay" in case.parameters
 
 
+def on_pytorch(which):
+    """All such cases on PyTorch, those of representatives on the others.
+
+    PyTorch starts fastest. That every model trains, goes on and answers alike
+    on each backend is tested by tests/integration.
+    """
+    every = keras.backend.backend() == "torch"
+    return lambda case: (every or case.is_representative) and which(case)
+
+
 def thorough_on(backend):
     """Every system on one backend, the first of each family on the others.
 
-    For what is done around a model, with its data, files and networks: the
-    engine does it for all, and only a model's own steps differ by backend.
+    For what is done around a model, with its data, files and networks.
     """
     every = keras.backend.backend() == backend
     return lambda case: plain(case) and (every or case.is_first_of_family)
 
 
 CASES = {
-    "case": lambda case: True,
-    "plain_case": plain,
-    "class_case": lambda case: case.key in served_keys(),
+    "every_case": lambda case: True,
+    "case": on_pytorch(lambda case: True),
+    "plain_case": on_pytorch(plain),
+    "class_case": on_pytorch(lambda case: case.key in served_keys()),
     "stepping_case": lambda case: plain(case) or case.is_proof,
-    "sampling_case": lambda case: hasattr(case.cls, "sample"),
-    "generating_case": lambda case: hasattr(case.cls, "generate"),
+    "sampling_case": on_pytorch(lambda case: hasattr(case.cls, "sample")),
+    "generating_case": on_pytorch(lambda case: hasattr(case.cls, "generate")),
     "averaging_case": lambda case: case is list_cases(averaged)[0],
-    "ranged_case": lambda case: (
-        plain(case) and case.prototype.value_range is not None
+    "ranged_case": on_pytorch(
+        lambda case: plain(case) and case.prototype.value_range is not None
     ),
-    "game_case": has_its_own_round,
-    "own_case": lambda case: plain(case) and bool(case.network_names()),
-    # PyTorch starts fastest; TensorFlow refuses to mix types.
+    "game_case": on_pytorch(has_its_own_round),
+    "own_case": on_pytorch(
+        lambda case: plain(case) and bool(case.network_names())
+    ),
     "swept_case": thorough_on("torch"),
     "swept_own_case": lambda case: (
         thorough_on("torch")(case) and bool(case.network_names())
     ),
+    # TensorFlow refuses to mix types.
     "double_case": thorough_on("tensorflow"),
     "half_case": lambda case: case.is_proof or thorough_on("tensorflow")(case),
     # For what the engine does for all models.
@@ -72,7 +84,7 @@ def pytest_generate_tests(metafunc):
     if "wrong_arguments" in metafunc.fixturenames:
         wrong = [
             (case, arguments, words)
-            for case in list_cases()
+            for case in list_cases(on_pytorch(lambda case: True))
             for arguments, words in case.wrong
         ]
         metafunc.parametrize(

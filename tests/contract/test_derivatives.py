@@ -48,13 +48,13 @@ def moved(variables, values):
     return Scope(list(zip(variables, map(wide, values), strict=True)))
 
 
-def test_gradients_are_derivatives_of_losses(case):
+def test_gradients_are_derivatives_of_losses(every_case):
     """Along a random direction of all variables of each player."""
     rng = np.random.default_rng(0)
     with double_precision():
-        model = case.build()
+        model = every_case.build()
         model.compile(keras.optimizers.SGD(1e-3), run_eagerly=True)
-        data = model.prepared((*case.data(steps=1), None)[:2])
+        data = model.prepared((*every_case.data(steps=1), None)[:2])
         batch = keras.tree.map_structure(wide, data)
         for variable in model.trainable_variables:
             # Away from what is zero at first.
@@ -62,7 +62,7 @@ def test_gradients_are_derivatives_of_losses(case):
         # What keeps something of its first batch has it.
         model.training_step(batch)
         for player in model.players:
-            if player in case.biased:
+            if player in every_case.biased:
                 continue
 
             def loss(player=player):
