@@ -63,9 +63,10 @@ class WGAN(AdversarialModel):
     samples = model.sample(64, seed=0)
     ```
 
-    A bare `compile()` uses the RMSprop of the official code, but for its
-    epsilon of 1e-8, which Keras adds under the root: there it slows gradients
-    below 1e-4. Momentum makes the critic unstable.
+    A bare `compile()` uses the RMSprop of the official code. Its epsilon, 1e-8,
+    is beside the root of the mean square; that of Keras is under it, 1e-16. A
+    larger one slows small gradients, as of a deep generator; momentum makes the
+    critic unstable.
     """
 
     players = {"critic": ["critic"], "generator": ["generator"]}
@@ -131,7 +132,7 @@ class WGAN(AdversarialModel):
             )
 
     def default_optimizer(self):
-        return keras.optimizers.RMSprop(5e-5, rho=0.99, epsilon=1e-8)
+        return keras.optimizers.RMSprop(5e-5, rho=0.99, epsilon=1e-16)
 
     def critic_loss(self, batch, training):
         loss = super().critic_loss(batch, training)

@@ -102,7 +102,7 @@ def test_defaults_are_the_papers():
     for optimizer in tiny().default_optimizers().values():
         assert isinstance(optimizer, keras.optimizers.RMSprop)
         assert float(optimizer.learning_rate) == pytest.approx(5e-5)
-        assert (optimizer.rho, optimizer.epsilon) == (0.99, 1e-8)
+        assert (optimizer.rho, optimizer.epsilon) == (0.99, 1e-16)
         assert optimizer.momentum == 0.0
     assert (wgan.WARMUP_STEPS, wgan.WARMUP_UPDATES) == (100, 25)
     assert wgan.WARMUP_EVERY == 500
