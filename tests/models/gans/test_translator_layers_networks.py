@@ -188,3 +188,25 @@ def test_first_weights(name, kind, settings):
     for initializer in found:
         assert type(initializer).__name__ == kind
         assert settings.items() <= initializer.get_config().items()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pix2pix, generator",
+        "pix2pix, discriminator",
+        "context_encoder, encoder",
+        "segan, discriminator",
+    ],
+)
+def test_scales_begin_around_one(name):
+    network = LAYERS[name][0]()
+    scales = [
+        layer.gamma_initializer
+        for layer in network.layers
+        if hasattr(layer, "gamma_initializer")
+    ]
+    assert scales
+    for initializer in scales:
+        config = initializer.get_config()
+        assert (config["mean"], config["stddev"]) == (1.0, 0.02)
