@@ -309,11 +309,31 @@ def served_keys():
     return list(first.values())
 
 
-def distributed_keys(every=True):
-    """The keys of the cases, or of a few, that are trained on two devices."""
+def agreeing_keys(backend):
+    """The keys of the cases whose training a backend is compared by.
+
+    JAX compiles each. There, of variants, only those that are served.
+    """
+    served = served_keys() if backend == "jax" else all_cases()
     return [
         key
         for key, case in all_cases().items()
-        if case.is_first_of_family
-        or (every and (case.is_proof or not case.is_variant))
+        if case.is_proof or not case.is_variant or key in served
+    ]
+
+
+def distributed_keys(kind):
+    """The keys of the cases that are trained on one kind of two devices.
+
+    All systems by PyTorch's processes, which compile nothing; elsewhere those
+    of representatives, and the first of each family by JAX's processes.
+    """
+    if kind == "processes":
+        return [k for k, case in all_cases().items() if case.is_first_of_family]
+    return [
+        key
+        for key, case in all_cases().items()
+        if case.is_proof
+        or not case.is_variant
+        and (kind == "torchrun" or case.is_representative)
     ]

@@ -2,8 +2,13 @@
 
 import pytest
 
-from tests.contract.case import all_cases, distributed_keys, served_keys
+from tests.contract.case import (
+    agreeing_keys,
+    distributed_keys,
+    served_keys,
+)
 from tests.integration import processes
+from tests.integration.scripts.devices import KINDS
 
 
 @pytest.fixture(scope="session")
@@ -49,11 +54,12 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_generate_tests(metafunc):
-    for name, keys in (
-        ("key", lambda: list(all_cases())),
-        ("distributed_key", distributed_keys),
-        ("first_key", lambda: distributed_keys(every=False)),
-        ("served_key", served_keys),
+    if "served_key" in metafunc.fixturenames:
+        metafunc.parametrize("served_key", served_keys())
+    for names, keys, of in (
+        (("other", "key"), agreeing_keys, ("tensorflow", "jax")),
+        (("kind", "distributed_key"), distributed_keys, KINDS),
     ):
-        if name in metafunc.fixturenames:
-            metafunc.parametrize(name, keys())
+        if names[1] in metafunc.fixturenames:
+            pairs = [(each, key) for each in of for key in keys(each)]
+            metafunc.parametrize(names, pairs, ids="-".join)
