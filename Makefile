@@ -22,7 +22,7 @@ ONCE := $(wildcard $(addprefix tests/,architecture integration \
 		value_range.py zipping.py) \
 	$(addprefix test_,command_line.py cost.py files.py mutation.py readme.py) \
 	engine/test_docstrings.py models/test_conditioning.py \
-	models/test_translation.py \
+	models/test_games.py models/test_translation.py \
 	contract/test_derivatives.py \
 	models/*/test_*_networks.py models/*/test_*_learning.py))
 SOURCES := $(wildcard keras_gen recipes benchmarks docs tests)

@@ -62,4 +62,6 @@ def pytest_generate_tests(metafunc):
     ):
         if names[1] in metafunc.fixturenames:
             pairs = [(each, key) for each in of for key in keys(each)]
-            metafunc.parametrize(names, pairs, ids="-".join)
+            metafunc.parametrize(
+                names, pairs, ids=["-".join(pair) for pair in pairs]
+            )

@@ -200,13 +200,15 @@ FIRST_WEIGHTS = {
 }
 
 
-@pytest.mark.parametrize(("key", "network"), LAYERS, ids="-".join)
+@pytest.mark.parametrize(("key", "network"), LAYERS, ids=map("-".join, LAYERS))
 def test_layers_in_their_order(key, network):
     built = getattr(all_cases()[key].prototype, network)
     assert ", ".join(structure(built)) == LAYERS[key, network]
 
 
-@pytest.mark.parametrize(("key", "network"), FIRST_WEIGHTS, ids="-".join)
+@pytest.mark.parametrize(
+    ("key", "network"), FIRST_WEIGHTS, ids=map("-".join, FIRST_WEIGHTS)
+)
 def test_first_weights(key, network):
     found = kernels_of(getattr(all_cases()[key].prototype, network))
     expected = FIRST_WEIGHTS[key, network]
