@@ -110,6 +110,8 @@ def train_all(folder):
     for key in agreeing_keys(BACKEND):
         case = all_cases()[key]
         model = load(case, folder / f"{key}.keras")
+        # A graph pays for ten steps, not for two.
+        model.run_eagerly = BACKEND == "torch"
         history = train(model, case, 0, CHECKPOINT)
         write(model, history, folder, f"{key}_{BACKEND}_checkpoint")
         model.save(folder / f"{key}_{BACKEND}.keras")
