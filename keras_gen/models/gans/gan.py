@@ -126,6 +126,7 @@ class GAN(AdversarialModel):
             partial(RandomUniform, -0.05, 0.05),
             name="generator",
         )
+        self.has_own_generator = generator is None
         self.generator = self.network_of(
             "generator", generator, build, outputs=[shape]
         )
@@ -148,6 +149,12 @@ class GAN(AdversarialModel):
         The bias of its last layer becomes what the activation maps to the
         mean of `x`.
         """
+        if not self.has_own_generator:
+            raise ValueError(
+                "The generator of a GAN must be its own, of which the last "
+                "layer is known. Received: generator=a keras.Model. Set the "
+                "bias of its last layer."
+            )
         self.check_data(x)
         mean = np.mean(x, axis=0, dtype="float64").reshape(-1)
         if self.value_range is not None:

@@ -273,3 +273,6 @@ def test_pixels_that_never_change_have_a_finite_bias():
     assert np.isfinite(images).all() and images.max() < 2e-3
     with pytest.raises(ValueError, match=r"`x` of GAN .*\(None, 4\)"):
         model.initialize_output_bias(np.zeros((5, 3)))
+    users = tiny(generator=model.generator)
+    with pytest.raises(ValueError, match="Set the bias of its last layer"):
+        users.initialize_output_bias(x)
