@@ -68,7 +68,7 @@ demo: $(VENV)/.installed-demo
 # longest come first: with JOBS=2, none is left to run alone for long.
 test: lint
 	$(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) $(SYNC) \
-		test-jax test-tensorflow test-once test-torch
+		test-once test-jax test-tensorflow test-torch
 
 $(BACKENDS:%=test-%): test-%: $(VENV)/.installed-test
 	@echo "== tests on $* =="
