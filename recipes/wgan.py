@@ -34,7 +34,7 @@ def main(options):
             options.preset, input_shape=run.image_shape, **run.arguments
         )
         # For thousands of updates; the paper's rate, 5e-5, is for many more.
-        # The epsilon damps the small gradients of the generator.
+        # Its epsilon, under the root, damps gradients below 1e-4.
         cosine = keras.optimizers.schedules.CosineDecay
         rms_prop = _adversarial.at_rates(
             keras.optimizers.RMSprop(rho=0.99, epsilon=1e-8),

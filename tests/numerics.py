@@ -125,7 +125,15 @@ def difference_quotients(fn, x, step=1e-5):
     return result
 
 
-def check_directions(loss_fn, variables, gradients, step=1e-5, rtol=1e-5):
+def check_directions(
+    loss_fn,
+    variables,
+    gradients,
+    step=1e-5,
+    rtol=1e-5,
+    atol=0.0,
+    directions=3,
+):
     """Holds derivatives against differences along random directions.
 
     Each moves all variables at once.
@@ -133,7 +141,7 @@ def check_directions(loss_fn, variables, gradients, step=1e-5, rtol=1e-5):
     rng = np.random.default_rng(2)
     loss_fn = one_program(loss_fn, variables)
     values = [array(variable).copy() for variable in variables]
-    for _ in range(3):
+    for _ in range(directions):
         direction = [rng.normal(size=value.shape) for value in values]
         ends = []
         for sign in (1, -1):
@@ -147,7 +155,7 @@ def check_directions(loss_fn, variables, gradients, step=1e-5, rtol=1e-5):
             np.sum(gradient * d)
             for gradient, d in zip(gradients, direction, strict=True)
         )
-        np.testing.assert_allclose(derivative, expected, rtol=rtol)
+        np.testing.assert_allclose(derivative, expected, rtol=rtol, atol=atol)
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 

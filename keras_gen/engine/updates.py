@@ -84,6 +84,21 @@ class Updates:
         """Hook: the gradients that `player`'s optimizer is given."""
         return gradients
 
+    def decayed(self, player: str, gradients: list, rate: float) -> list:
+        """Gradients with an L2 weight decay, as PyTorch's optimizers have it.
+
+        Args:
+            player: String. Whose gradients they are.
+            gradients: List of those of its trainable variables.
+            rate: Float. What of each variable is added to its gradient.
+        """
+        owned = self.optimizer.player_variables(player)
+        trained = [variable for variable in owned if variable.trainable]
+        return [
+            gradient + ops.cast(rate * variable, gradient.dtype)
+            for gradient, variable in zip(gradients, trained, strict=True)
+        ]
+
     def after_update(self, player: str) -> None:
         """Hook: what follows each update of a player, such as averaging."""
 

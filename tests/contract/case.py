@@ -314,7 +314,9 @@ def agreeing_keys(backend):
 
     JAX compiles each. There, of variants, only those that are served.
     """
-    served = served_keys() if backend == "jax" else all_cases()
+    if backend != "jax":
+        return list(all_cases())
+    served = served_keys()
     return [
         key
         for key, case in all_cases().items()
@@ -334,6 +336,8 @@ def distributed_keys(kind):
         key
         for key, case in all_cases().items()
         if case.is_proof
-        or not case.is_variant
-        and (kind == "torchrun" or case.is_representative)
+        or (
+            not case.is_variant
+            and (kind == "torchrun" or case.is_representative)
+        )
     ]

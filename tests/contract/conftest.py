@@ -4,9 +4,10 @@ import keras
 
 from tests.contract.case import list_cases, served_keys
 
-collect_ignore = (
-    ["test_compiled_steps.py"] if keras.backend.backend() == "jax" else []
-)
+BACKEND = keras.backend.backend()
+collect_ignore = ["test_compiled_steps.py"] if BACKEND == "jax" else []
+# Derivatives know no backend, and 64 bits are TensorFlow's there.
+collect_ignore += ["test_derivatives.py"] if BACKEND != "tensorflow" else []
 
 
 def plain(case):
@@ -33,7 +34,7 @@ def on_pytorch(which):
     PyTorch starts fastest. That every model trains, goes on and answers alike
     on each backend is tested by tests/integration.
     """
-    every = keras.backend.backend() == "torch"
+    every = BACKEND == "torch"
     return lambda case: (every or case.is_representative) and which(case)
 
 
@@ -42,7 +43,7 @@ def thorough_on(backend):
 
     For what is done around a model, with its data, files and networks.
     """
-    every = keras.backend.backend() == backend
+    every = BACKEND == backend
     return lambda case: plain(case) and (every or case.is_first_of_family)
 
 

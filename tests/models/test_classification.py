@@ -1,12 +1,15 @@
+import keras
 import numpy as np
 import pytest
 import scipy.special
 from keras import ops
 
 from keras_gen.engine import Batch, Examples, GenerativeModel, Labels
+from keras_gen.layers import AdditiveNoise, BatchNormalization
 from keras_gen.models.classification import Classifier
 from tests.contract.case import all_cases
-from tests.numerics import array, randomize, tensor
+from tests.numerics import array, one_program, randomize, tensor
+from tests.translators import batch_of
 
 WEIGHTS = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
 X = np.random.default_rng(1).normal(size=(6, 4)).astype("float32")
@@ -83,3 +86,33 @@ def test_held_out_accuracy_is_that_of_classify(name, options):
 def test_logits_are_the_models_to_define():
     with pytest.raises(NotImplementedError, match="needs `logits_step`"):
         Classifier().logits_step(X)
+
+
+@pytest.mark.parametrize(
+    ("key", "network", "player"),
+    [
+        ("catgan", "discriminator", "discriminator"),
+        ("catgan", "discriminator", "generator"),
+        ("triple_gan", "classifier", "classifier"),
+    ],
+)
+def test_moving_statistics_are_those_of_real_examples(key, network, player):
+    """Of these alone, for they are what is classified."""
+    model = all_cases()[key].build()
+    found = getattr(model, network).layers
+    for layer in found:
+        if isinstance(layer, AdditiveNoise):
+            layer.stddev = 0.0
+    first = next(x for x in found if isinstance(x, BatchNormalization))
+    batch = batch_of(model, 8)
+    inner = keras.Model(getattr(model, network).input, first.input)
+    outputs = array(inner(batch.x))
+    mean = outputs.mean(axis=tuple(range(outputs.ndim - 1)))
+    assert not np.any(array(first.moving_mean))
+    one_program(
+        lambda: model.player_loss(player, batch, training=True),
+        model.variables,
+    )()
+    # The generator's loss sees no real example.
+    expected = 0.0 if player == "generator" else 0.1 * mean
+    np.testing.assert_allclose(array(first.moving_mean), expected, atol=1e-5)

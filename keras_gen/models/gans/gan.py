@@ -151,9 +151,8 @@ class GAN(AdversarialModel):
         """
         if not self.has_own_generator:
             raise ValueError(
-                "The generator of a GAN must be its own, of which the last "
-                "layer is known. Received: generator=a keras.Model. Set the "
-                "bias of its last layer."
+                "`generator` of GAN must be None for `initialize_output_bias`. "
+                "Received: a keras.Model. Set the bias of its last layer."
             )
         self.check_data(x)
         mean = np.mean(x, axis=0, dtype="float64").reshape(-1)

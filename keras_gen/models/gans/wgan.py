@@ -63,10 +63,9 @@ class WGAN(AdversarialModel):
     samples = model.sample(64, seed=0)
     ```
 
-    A bare `compile()` uses the RMSprop of the official code. Its epsilon, 1e-8,
-    is beside the root of the mean square; that of Keras is under it, 1e-16. A
-    larger one slows small gradients, as of a deep generator; momentum makes the
-    critic unstable.
+    A bare `compile()` uses the RMSprop of the official code, which adds its
+    epsilon of 1e-8 to the root of the mean square. Keras adds one to the mean
+    square: 1e-16. Momentum makes the critic unstable.
     """
 
     players = {"critic": ["critic"], "generator": ["generator"]}

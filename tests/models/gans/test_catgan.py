@@ -189,32 +189,6 @@ def test_labels_are_taken_where_there_are_some(model):
         assert spec is None and "accuracy" not in model.logged
 
 
-def test_moving_statistics_are_those_of_examples():
-    """Of images alone, for these are what is classified."""
-    model = CatGAN.from_preset("smoke", input_shape=(3,), seed=0)
-    noise, *_ = (
-        x for x in model.discriminator.layers if isinstance(x, AdditiveNoise)
-    )
-    noise.stddev = 0.0
-    first = next(
-        x
-        for x in model.discriminator.layers
-        if isinstance(x, BatchNormalization)
-    )
-    dense = next(
-        x for x in model.discriminator.layers if isinstance(x, layers.Dense)
-    )
-    x = np.random.default_rng(0).uniform(size=(50, 3)).astype("float32")
-    outputs = affine(dense, x)
-    moving = array(first.moving_mean)
-    assert not np.any(moving)
-    model.compile()
-    model.train_on_batch(x)
-    np.testing.assert_allclose(
-        array(first.moving_mean), 0.1 * outputs.mean(0), atol=1e-5
-    )
-
-
 def test_classes_are_the_most_probable(model):
     best = affine(model.discriminator, examples()).argmax(axis=1)
     np.testing.assert_array_equal(model.assign(examples()), best)

@@ -226,12 +226,7 @@ class CoGAN(Classifier, AdversarialModel):
     # ---- Training -----------------------------------------------------------
 
     def transform_gradients(self, player, gradients):
-        owned = self.optimizer.player_variables(player)
-        trained = [variable for variable in owned if variable.trainable]
-        return [
-            gradient + self.weight_decay * ops.cast(variable, gradient.dtype)
-            for gradient, variable in zip(gradients, trained, strict=True)
-        ]
+        return self.decayed(player, gradients, self.weight_decay)
 
     def generate_step(self, z, condition=None, training=False):
         return tuple(super().generate_step(z, condition, training))

@@ -32,6 +32,8 @@ from keras_gen.models.conditioning import ExampleModel
 from keras_gen.models.gans.context_encoder.masks import (
     block_masks,
     center_mask,
+    fill_values,
+    hole_side,
     region_masks,
 )
 from keras_gen.models.gans.context_encoder.networks import (
@@ -41,8 +43,6 @@ from keras_gen.models.gans.context_encoder.networks import (
 )
 
 MASKS = {"random_block": block_masks, "random_region": region_masks}
-# The fill of the official code: the mean color of ImageNet, in another order.
-MEAN_COLOR = (117.0, 104.0, 123.0)
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
@@ -145,11 +145,11 @@ class ContextEncoder(ExampleModel):
         self.reconstruction_weight = reconstruction_weight
         self.adversarial_weight = adversarial_weight
         self.visible_weight = visible_weight
-        self.fill = self._checked_fill(fill)
+        self.fill = fill_values(fill, shape[-1])
         self.hole = None
         predicted = shape
         if centered:
-            self.hole = self._checked_hole(hole_size, overlap)
+            self.hole = hole_side(hole_size, overlap, shape)
             predicted = (self.hole, self.hole, shape[-1])
             self.center = center_mask(shape[:2], self.hole, overlap)
         self.encoder = self.network_of(
@@ -177,35 +177,6 @@ class ContextEncoder(ExampleModel):
             logits=1,
         )
         self.mask_seed = self.seed_generator("masks")
-
-    def _checked_fill(self, fill):
-        channels = self.image_shape[-1]
-        if fill is None:
-            colored = channels == 3
-            fill = 2.0 * np.array(MEAN_COLOR) / 255.0 - 1.0 if colored else 0.0
-        values = np.atleast_1d(np.asarray(fill, "float32"))
-        if values.shape not in ((1,), (channels,)) or np.abs(values).max() > 1:
-            raise ValueError(
-                "`fill` must be a number from -1 to 1, or one for each of "
-                f"{channels} channels. Received: fill={fill}."
-            )
-        return tuple(values.tolist())
-
-    def _checked_hole(self, hole_size, overlap):
-        sides = self.image_shape[:2]
-        hole = hole_size
-        if hole is None:
-            # Even, as the sides are.
-            hole = min(sides) // 4 * 2
-        fits = all(side > hole and (side - hole) % 2 == 0 for side in sides)
-        if not fits or hole <= 2 * overlap:
-            raise ValueError(
-                "`hole_size` must be an even number below the sides of the "
-                "images, and above twice the `overlap`. Received: "
-                f"hole_size={hole}, overlap={overlap}, image_shape="
-                f"{self.image_shape}. Pass another."
-            )
-        return hole
 
     def default_optimizers(self):
         return {

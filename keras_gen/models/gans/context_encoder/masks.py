@@ -7,10 +7,43 @@ from keras import ops
 
 from keras_gen.backend.noise import uniform
 
+# The fill of the official code: the mean color of ImageNet, in another order.
+MEAN_COLOR = (117.0, 104.0, 123.0)
 # Of the official code's pattern for images of 128x128.
 CELLS = 128 * 600 / 10_000
 AREAS = (0.2, 0.3)
 BLOCKS = 4
+
+
+def fill_values(fill, channels: int) -> tuple[float, ...]:
+    """The value of hidden pixels, one or one for each channel, checked."""
+    if fill is None:
+        colored = channels == 3
+        fill = 2.0 * np.array(MEAN_COLOR) / 255.0 - 1.0 if colored else 0.0
+    values = np.atleast_1d(np.asarray(fill, "float32"))
+    if values.shape not in ((1,), (channels,)) or np.abs(values).max() > 1:
+        raise ValueError(
+            "`fill` must be a number from -1 to 1, or one for each of "
+            f"{channels} channels. Received: fill={fill}."
+        )
+    return tuple(values.tolist())
+
+
+def hole_side(hole_size, overlap, image_shape) -> int:
+    """The side of the hole in the middle, checked."""
+    sides, hole = image_shape[:2], hole_size
+    if hole is None:
+        # Even, as the sides are.
+        hole = min(sides) // 4 * 2
+    fits = all(side > hole and (side - hole) % 2 == 0 for side in sides)
+    if not fits or hole <= 2 * overlap:
+        raise ValueError(
+            "`hole_size` must be an even number below the sides of the "
+            "images, and above twice the `overlap`. Received: "
+            f"hole_size={hole}, overlap={overlap}, image_shape="
+            f"{image_shape}. Pass another."
+        )
+    return hole
 
 
 def center_mask(sides, hole, overlap) -> np.ndarray:

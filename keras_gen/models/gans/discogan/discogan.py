@@ -211,13 +211,7 @@ class DiscoGAN(UnpairedTranslationModel):
 
     def transform_gradients(self, player, gradients):
         """With the weight decay of PyTorch's Adam."""
-        variables = [
-            v for v in self.optimizer.player_variables(player) if v.trainable
-        ]
-        return [
-            gradient + ops.cast(self.weight_decay * value, gradient.dtype)
-            for gradient, value in zip(gradients, variables, strict=True)
-        ]
+        return self.decayed(player, gradients, self.weight_decay)
 
     def loss_of_generator(self, batch, training):
         """`L_G`, and the generated examples by their domains."""
