@@ -38,15 +38,15 @@ def log_minibatch_weights(rows, columns, num_examples, estimator, first=0):
     column = ops.arange(columns)[None, :]
     n, size = float(num_examples), ops.cast(columns, "float32")
     others = ops.maximum(size - 1.0, 1.0)
+    weight = 1.0 / n
     if estimator == "mws":
-        weights = ops.zeros_like(own + column, "float32") + 1.0 / (size * n)
-        return ops.log(weights)
-    if estimator == "mss":
+        weight = rest = 1.0 / (size * n)
+    elif estimator == "mss":
         following = ops.equal(column, ops.mod(own + 1, columns))
         rest = ops.where(following, (n - others) / (n * others), 1.0 / others)
     else:
         rest = (n - 1.0) / (n * others)
-    return ops.log(ops.where(ops.equal(own, column), 1.0 / n, rest))
+    return ops.log(ops.where(ops.equal(own, column), weight, rest))
 
 
 def log_aggregated_posterior(z, posterior, num_examples, estimator="mws"):

@@ -50,11 +50,12 @@ def test_draws():
 
 
 def test_one_component_is_that_component():
-    one = Normal(tensor(MEAN[:1]), tensor(LOG_VARIANCE[:1]))
-    x = tensor(np.random.default_rng(0).normal(size=(4, 2)))
-    np.testing.assert_allclose(
-        array(Mixture(one).log_prob(x)), array(one.log_prob(x)), rtol=1e-5
-    )
+    for dim in (1, 2):
+        one = Normal(tensor(MEAN[:1, :dim]), tensor(LOG_VARIANCE[:1, :dim]))
+        x = tensor(np.random.default_rng(0).normal(size=(4, dim)))
+        np.testing.assert_allclose(
+            array(Mixture(one).log_prob(x)), array(one.log_prob(x)), rtol=1e-5
+        )
 
 
 def test_gradient():

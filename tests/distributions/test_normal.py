@@ -249,3 +249,48 @@ def test_product_with_a_flat_density_changes_nothing():
                     array(getattr(narrow, name)),
                     rtol=1e-12,
                 )
+
+
+def products(mean, variance, members):
+    q = Normal(tensor(mean), tensor(np.log(variance)))
+    product = q.product_over(tensor(np.array(members, "int32")) == 1)
+    return array(product.mean), np.exp(array(product.log_variance))
+
+
+def test_the_product_of_several_densities():
+    rng = np.random.default_rng(0)
+    mean, variance = rng.normal(size=(4, 2)), rng.uniform(0.1, 3.0, (4, 2))
+    members = [[1, 1, 1, 1], [0, 1, 0, 1], [0, 0, 1, 0]]
+    found = products(mean, variance, members)
+    for row, m, v in zip(members, *found, strict=True):
+        chosen = np.flatnonzero(row)
+        x = rng.normal(size=(5, 2))
+        log_p = sum(
+            scipy.stats.norm.logpdf(x, mean[i], variance[i] ** 0.5)
+            for i in chosen
+        )
+        difference = log_p - scipy.stats.norm.logpdf(x, m, v**0.5)
+        np.testing.assert_allclose(difference.std(axis=0), 0.0, atol=1e-4)
+    # Of one, it is that one; of two, that of both in any order.
+    np.testing.assert_allclose(found[0][2], mean[2], rtol=1e-6)
+    a, b = (
+        Normal(tensor(mean[i : i + 1]), tensor(np.log(variance[i : i + 1])))
+        for i in (1, 3)
+    )
+    for pair in (a.product(b), b.product(a)):
+        np.testing.assert_allclose(array(pair.mean)[0], found[0][1], rtol=1e-5)
+        np.testing.assert_allclose(
+            np.exp(array(pair.log_variance))[0], found[1][1], rtol=1e-5
+        )
+
+
+def test_certain_members_dominate_and_vague_ones_do_not_count():
+    mean = np.array([[1.0], [-2.0], [5.0]])
+    variance = np.array([[1e-8], [1.0], [1e6]])
+    m, v = products(mean, variance, [[1, 1, 1], [0, 1, 1]])
+    np.testing.assert_allclose(m[:, 0], [1.0, -2.0], atol=1e-4)
+    np.testing.assert_allclose(v[:, 0], [1e-8, 1.0], rtol=1e-4)
+    n = 5
+    same = products(mean[:1].repeat(n, 0), variance[:1].repeat(n, 0), [[1] * n])
+    assert same[0][0, 0] == pytest.approx(1.0)
+    assert same[1][0, 0] == pytest.approx(1e-8 / n, rel=1e-5)

@@ -26,6 +26,13 @@ def test_names():
         "low": -1.0,
         "high": 1.0,
     }
+    r = 3.0**0.5
+    for name, low, high in (
+        ("uniform_unit_variance", -r, r),
+        ("uniform_unit_interval", 0.0, 1.0),
+    ):
+        config = resolve_prior(name, 3).get_config()
+        assert (config["low"], config["high"]) == pytest.approx((low, high))
     assert resolve_prior("mixture", 2, num_components=7).get_config() == {
         "num_components": 7,
         "shift": 1.4,

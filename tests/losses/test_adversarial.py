@@ -210,6 +210,12 @@ def test_objectives():
     assert value(game.discriminator, real, fake) == pytest.approx(expected)
     expected = 0.5 * ((fake - 0.5) ** 2).mean()
     assert value(game.generator, fake) == pytest.approx(expected)
+    # The codes of the paper: 0 and 1.
+    game = adversarial.least_squares_objective()
+    expected = 0.5 * ((real - 1.0) ** 2).mean() + 0.5 * (fake**2).mean()
+    assert value(game.discriminator, real, fake) == pytest.approx(expected)
+    expected = 0.5 * ((fake - 1.0) ** 2).mean()
+    assert value(game.generator, fake) == pytest.approx(expected)
 
 
 # ---- One-sided label smoothing, feature matching ----------------------------
@@ -226,9 +232,9 @@ def test_smoothed_real_against_probabilities(double):
 
 
 def test_smoothing_with_1_is_the_loss_of_the_game(double):
-    zeros = np.full(3, -1e4)
-    found = value(adversarial.smoothed_real, LOGITS)
-    expected = value(adversarial.logistic_discriminator, LOGITS, zeros)
+    real, zeros = LOGITS[4:], np.full(3, -1e4)
+    found = value(adversarial.smoothed_real, real)
+    expected = value(adversarial.logistic_discriminator, real, zeros)
     assert found == pytest.approx(expected, rel=1e-6)
 
 

@@ -3,11 +3,13 @@ import itertools
 import numpy as np
 import pytest
 import scipy.stats
+from keras import ops
 from scipy.special import logsumexp
 
+from keras_gen.backend import noise
 from keras_gen.distributions import Normal
 from keras_gen.losses import aggregated_posterior as aggregated
-from tests.numerics import array, tensor
+from tests.numerics import array, gradient, tensor
 
 UNBIASED = pytest.mark.parametrize("estimator", ["mss", "mss_uniform"])
 
@@ -24,8 +26,10 @@ def densities(z, mean, log_variance):
     return scipy.stats.norm.logpdf(z[:, None], mean[None], deviation[None])
 
 
-def weights(rows, columns, n, estimator, first=0):
-    found = aggregated.log_minibatch_weights(rows, columns, n, estimator, first)
+def weights(rows, columns, n, estimator, *first):
+    found = aggregated.log_minibatch_weights(
+        rows, columns, n, estimator, *first
+    )
     return np.exp(array(found))
 
 
@@ -50,10 +54,52 @@ def test_rows_of_a_worker():
     """Of a batch of six on three workers, those of the second."""
     for estimator in aggregated.ESTIMATORS:
         np.testing.assert_allclose(
-            weights(2, 6, 20, estimator, first=2),
+            weights(2, 6, 20, estimator, 2),
             weights(6, 6, 20, estimator)[2:4],
             rtol=1e-6,
         )
+
+
+@pytest.fixture
+def second_worker(monkeypatch):
+    """Of two, which sees the rows of the first before its own."""
+    firsts = []
+
+    def gather(x):
+        return ops.concatenate([firsts.pop(0), x])
+
+    monkeypatch.setattr(aggregated, "gather", gather)
+    monkeypatch.setattr(aggregated, "replica", lambda: (1, 2))
+    return firsts
+
+
+@pytest.mark.parametrize("estimator", aggregated.ESTIMATORS)
+def test_a_worker_aggregates_the_batch_of_all(second_worker, estimator):
+    mean, log_variance = map(tensor, posteriors(6, dim=2))
+    z = tensor(np.random.default_rng(1).normal(size=(1, 6, 2)))
+    second_worker += [mean[:3], log_variance[:3]]
+    own = aggregated.log_aggregated_posterior(
+        z[:, 3:], Normal(mean[3:], log_variance[3:]), 50, estimator
+    )
+    second_worker += [mean[:0], log_variance[:0]]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aggregated, "replica", lambda: (0, 1))
+        whole = aggregated.log_aggregated_posterior(
+            z, Normal(mean, log_variance), 50, estimator
+        )
+    for a, b in zip(own, whole, strict=True):
+        np.testing.assert_allclose(array(a), array(b)[:, 3:], rtol=1e-5)
+
+
+def test_workers_permute_the_batch_of_all(second_worker):
+    """Of ten codes on two workers, the second half of one permutation."""
+    z = np.arange(30.0).reshape(10, 3).astype("float32")
+    first = np.random.default_rng(0).uniform(size=(5, 3))
+    second_worker += [tensor(first), tensor(z[:5])]
+    found = array(aggregated.permute_dims(tensor(z[5:]), seed=0))
+    keys = np.concatenate([first, array(noise.uniform((5, 3), 0))])
+    order = np.argsort(keys, axis=0)[5:]
+    np.testing.assert_array_equal(found, np.take_along_axis(z, order, axis=0))
 
 
 @UNBIASED
@@ -107,6 +153,14 @@ def test_one_example_alone_is_finite():
             tensor([[[0.1, 0.2]]]), q, 9, estimator
         )
         assert np.all(np.isfinite(array(found[0]) + array(found[1])))
+
+
+def test_permuted_codes_have_no_gradient():
+    def loss(z):
+        return ops.sum(ops.square(z) + aggregated.permute_dims(z, seed=0))
+
+    z = np.random.default_rng(0).normal(size=(4, 3))
+    np.testing.assert_allclose(gradient(loss, z), 2.0 * z, rtol=1e-6)
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 64])

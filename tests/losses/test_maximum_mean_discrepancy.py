@@ -37,8 +37,10 @@ def pairs(x, y, fn):
 
 
 @pytest.mark.parametrize("unbiased", [False, True])
-def test_the_sums_over_pairs(rng, unbiased):
-    x, y = rng.normal(size=(5, 3)), rng.normal(size=(7, 3)) + 0.5
+@pytest.mark.parametrize("sizes", [(5, 7), (2, 2)])
+def test_the_sums_over_pairs(rng, sizes, unbiased):
+    x, y = (rng.normal(size=(size, 3)) for size in sizes)
+    y += 0.5
 
     def k(squares):
         return np.exp(-squares / (2 * H**2))

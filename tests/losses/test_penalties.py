@@ -172,6 +172,11 @@ def test_distance_to_averages(rng):
         np.testing.assert_allclose(slope, value, rtol=1e-4)
 
 
+def test_each_value_has_an_average():
+    with pytest.raises(ValueError, match="zip"):
+        penalties.distance_to_averages([tensor(1.0)], [])
+
+
 def test_a_value_that_is_its_average_costs_nothing(rng):
     """As the first one is: neither a penalty nor a gradient."""
     x = rng.normal(size=5)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from keras_gen.losses import pulling_away as module
 from keras_gen.losses.pulling_away import pulling_away
 from tests.numerics import array, tensor
 
@@ -25,6 +26,17 @@ def test_angles_alone_count():
     codes = np.random.default_rng(1).normal(size=(5, 3))
     scales = np.array([[1.0], [3.0], [0.1], [20.0], [2.0]])
     assert value(scales * codes) == pytest.approx(value(codes), rel=1e-5)
+
+
+def test_a_worker_compares_its_codes_with_those_of_all(monkeypatch):
+    """The mean over two workers is the value of the whole batch."""
+    codes = np.random.default_rng(3).normal(size=(6, 4))
+    unit = codes / np.linalg.norm(codes, axis=1, keepdims=True)
+    whole = value(codes)
+    monkeypatch.setattr(module, "gather", lambda own: tensor(unit))
+    halves = [value(codes[:3]), value(codes[3:])]
+    assert halves[0] != pytest.approx(halves[1], rel=1e-3)
+    assert np.mean(halves) == pytest.approx(whole, rel=1e-5)
 
 
 def test_of_isotropic_codes():

@@ -88,8 +88,12 @@ def test_defaults_are_the_papers():
     assert defaults["dense_units"] is None
     assert defaults["prior"] == "uniform"
     assert DCGAN.value_range == (-1.0, 1.0)
-    authors = {"kernel_size": 4, "base_filters": 64, "prior": "normal"}
-    assert DCGAN.presets["torch"] == authors
+    assert DCGAN.presets == {
+        "paper": {},
+        "torch": {"kernel_size": 4, "base_filters": 64, "prior": "normal"},
+        "small": {"base_filters": 32, "dense_units": 512, "ema_decay": 0.999},
+        "smoke": {"base_filters": 8, "dense_units": 32},
+    }
     features = inspect.signature(DCGAN.features).parameters
     assert features["batch_size"].default == 256
 

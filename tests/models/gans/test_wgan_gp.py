@@ -347,6 +347,7 @@ def test_optimizers_are_those_of_algorithm_1():
         config = optimizer.get_config()
         assert config["learning_rate"] == pytest.approx(1e-4)
         assert (config["beta_1"], config["beta_2"]) == (0.0, 0.9)
+        assert config["epsilon"] == pytest.approx(1e-8)
 
 
 def test_defaults_are_the_papers():

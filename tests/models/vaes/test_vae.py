@@ -275,6 +275,7 @@ def test_defaults_are_the_papers():
     assert defaults["num_samples"] == 1
     assert defaults["estimator"] == "analytic"
     assert defaults["scale"] == 1.0
+    assert defaults["filters"] == (32, 64)
     assert VAE.presets == {
         "paper": {"num_examples": 60_000},
         "small": {"kernel_initializer": "glorot_uniform"},
@@ -299,6 +300,12 @@ def test_networks_are_those_of_the_paper():
         assert initializer.stddev**2 == pytest.approx(0.01)
     # Not one initializer for all, which would draw the same values.
     assert len({id(layer.kernel_initializer) for layer in layers}) == 5
+
+
+def test_the_decoder_mirrors_the_encoder():
+    model = VAE((4, 4, 1), 3, (7, 5))
+    for network, units in ((model.encoder, [7, 5]), (model.decoder, [5, 7])):
+        assert [x.units for x in dense_layers(network)][:2] == units
 
 
 @pytest.mark.parametrize(("hidden_units", "units"), [(None, 256), (7, 7)])
