@@ -23,7 +23,7 @@ ONCE := $(wildcard $(addprefix tests/,architecture integration \
 	$(addprefix test_,command_line.py cost.py files.py mutation.py readme.py) \
 	engine/test_docstrings.py models/test_conditioning.py \
 	models/test_games.py models/test_translation.py \
-	contract/test_derivatives.py \
+	contract/test_derivatives.py contract/test_signatures.py \
 	models/*/test_*_networks.py models/*/test_*_learning.py))
 SOURCES := $(wildcard keras_gen recipes benchmarks docs tests)
 # Where `make test-cost` gathers what the tests of each run cost.

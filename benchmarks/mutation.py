@@ -522,15 +522,18 @@ def equivalents() -> list[dict]:
     """The changes that nothing promised depends on, with their reasons."""
     if not EQUIVALENT.exists():
         return []
-    return tomllib.loads(EQUIVALENT.read_text())["mutant"]
+    return [
+        {**entry, "change": change}
+        for entry in tomllib.loads(EQUIVALENT.read_text())["mutant"]
+        for change in entry.pop("changes")
+    ]
 
 
 def matches(entry: dict, mutant: Mutant, source: list[str]) -> bool:
     return (
         entry["file"] == mutant.path
         and entry["line"] == source[mutant.line - 1].strip()
-        and entry["before"] == mutant.before
-        and entry["after"] == mutant.after
+        and entry["change"] == f"{mutant.before} -> {mutant.after}"
         and entry.get("column", mutant.column) == mutant.column
     )
 

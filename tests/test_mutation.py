@@ -81,8 +81,7 @@ ENTRY = """
 [[mutant]]
 file = "keras_gen/losses/file.py"
 line = "if x < 1.0:"
-before = "1.0"
-after = "{after}"
+changes = ["1.0 -> {after}"]
 reason = "Nobody asks."
 """
 

@@ -324,6 +324,20 @@ def agreeing_keys(backend):
     ]
 
 
+def continued_keys(backend):
+    """The keys of the cases that go on from another backend's checkpoint.
+
+    One of each class on PyTorch, those of representatives on the others. All
+    have the same state, and from the same state all train alike.
+    """
+    cases = all_cases()
+    return [
+        key
+        for key in served_keys()
+        if backend == "torch" or cases[key].is_representative
+    ]
+
+
 def distributed_keys(kind):
     """The keys of the cases that are trained on one kind of two devices.
 

@@ -300,6 +300,22 @@ def test_one_example_has_no_others_to_be_held_against():
     assert one.tolist() == [[4.0]] and two.tolist() == [[3.0, -3.0]]
 
 
+def test_a_worker_centers_by_the_values_of_all(monkeypatch):
+    values = np.array([[3.0, -1.0, 4.0, 2.0]])
+    whole = array(centered(tensor(values)))
+    np.testing.assert_allclose(whole, values - (8.0 - values) / 3.0)
+    module = "keras_gen.distributions.von_mises_fisher"
+    monkeypatch.setattr(f"{module}.replica", lambda: (1, 2))
+    monkeypatch.setattr(f"{module}.replica_mean", lambda x: x - x + 2.0)
+    found = array(centered(tensor(values[:, 2:])))
+    np.testing.assert_allclose(found, whole[:, 2:], rtol=1e-6)
+
+
+def test_bessel_functions_have_no_gradient_but_their_slopes():
+    found = gradient(lambda k: ops.sum(sum(bessel(k, 4))), np.ones((2, 1)))
+    np.testing.assert_array_equal(found, 0.0)
+
+
 def test_the_correction_changes_no_value():
     q = of([2.0, 5.0], 4)
     z, value = q.sample(3, seed=0), tensor(np.arange(6.0).reshape(3, 2))
@@ -309,8 +325,8 @@ def test_the_correction_changes_no_value():
 @pytest.mark.parametrize("u", [0.1, 0.5, 0.9])
 def test_the_inverse_in_three_dimensions(u):
     """Of the distribution function `(exp(k w) - exp(-k)) / (2 sinh k)`."""
-    k = np.array([0.01, 0.5, 2.0, 30.0])
-    w = 1.0 - array(of(k, 3).invert(tensor(np.full((1, 4, 1), u))))[0, :, 0]
+    k = np.array([0.01, 0.5, 1.5, 2.0, 30.0])
+    w = 1.0 - array(of(k, 3).invert(tensor(np.full((1, 5, 1), u))))[0, :, 0]
     found = (np.exp(k * w) - np.exp(-k)) / (2.0 * np.sinh(k))
     np.testing.assert_allclose(found, u, rtol=2e-3)
 

@@ -4,6 +4,7 @@ import pytest
 
 from tests.contract.case import (
     agreeing_keys,
+    continued_keys,
     distributed_keys,
     served_keys,
 )
@@ -56,6 +57,15 @@ def pytest_collection_modifyitems(items):
 def pytest_generate_tests(metafunc):
     if "served_key" in metafunc.fixturenames:
         metafunc.parametrize("served_key", served_keys())
+    if "continued_key" in metafunc.fixturenames:
+        metafunc.parametrize(
+            "writer, reader, continued_key",
+            [
+                (writer, reader, key)
+                for writer, reader in processes.CHECKPOINTS
+                for key in continued_keys(reader)
+            ],
+        )
     for names, keys, of in (
         (("other", "key"), agreeing_keys, ("tensorflow", "jax")),
         (("kind", "distributed_key"), distributed_keys, KINDS),

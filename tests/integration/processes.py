@@ -13,6 +13,8 @@ from tests.quick_compilation import xla_flags
 ROOT = pathlib.Path(__file__).parents[2]
 SCRIPTS = pathlib.Path(__file__).parent / "scripts"
 BACKENDS = ("tensorflow", "jax", "torch")
+# The backend that writes a checkpoint, and that which reads it.
+CHECKPOINTS = (("torch", "tensorflow"), ("tensorflow", "jax"), ("jax", "torch"))
 # Of the largest entry of an array, after ten steps: sums in another order are
 # a few units in the last place, some of which Adam and the normalization of
 # batches of eight enlarge, to 1e-4 at most here.
@@ -115,6 +117,21 @@ def differences(expected, actual):
         key: largest_difference(expected[key], actual[key], floor(key))
         for key in expected
     }
+
+
+def assert_equal(folder, first, second):
+    """Compares two states that `scripts/agree.py` has written, to the bit."""
+    expected, actual = (
+        {
+            k: v
+            for k, v in np.load(folder / f"{name}.npz").items()
+            if k[:4] != "log/"
+        }
+        for name in (first, second)
+    )
+    assert sorted(expected) == sorted(actual)
+    for key, value in expected.items():
+        np.testing.assert_array_equal(actual[key], value, err_msg=key)
 
 
 def assert_close(folder, first, second, logs=True):
