@@ -483,8 +483,8 @@ def test_counts_are_known_without_an_image(start, monkeypatch, photos):
     given = ("--dataset=sprites", "--batch-size=4")
     # A short run has the first examples alone.
     run = start(*given)
-    assert run.splits == {"train": "train[:500]", "test": "test[:500]"}
-    assert run.examples == 500
+    assert run.splits == {"train": "train[:2000]", "test": "test"}
+    assert run.examples == 2000
     run = start(*given, "--preset=small")
     assert run.examples == 663_552 and run.splits["test"] == "test"
     batches = data.pipeline(run.load("train"), 4, **run.order)

@@ -100,11 +100,21 @@ def test_quadratic_critic(rng, position):
     points = penalties.interpolates(
         tensor(real), tensor(fake), tensor(np.full(5, position))
     )
-    value = critic_penalty(
-        lambda x: 0.5 * ops.sum(ops.square(x), axis=(1, 2)), points
-    )
+
+    def critic(x):
+        return 0.5 * ops.sum(ops.square(x), axis=(1, 2))
+
+    value = critic_penalty(critic, points)
     expected = real + position * (fake - real)
     norms = np.linalg.norm(expected.reshape(5, -1), axis=1)
+    found = penalties.norms_between(
+        backend.gradient,
+        critic,
+        tensor(real),
+        tensor(fake),
+        tensor(np.full(5, position)),
+    )
+    np.testing.assert_allclose(array(found), norms, rtol=1e-5)
     assert float(array(value)) == pytest.approx(
         np.mean((norms - 1) ** 2), rel=1e-5
     )

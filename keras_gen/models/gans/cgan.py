@@ -64,7 +64,8 @@ class CGAN(AdversarialModel):
     ```
 
     A bare `compile()` uses the paper's gradient descent with momentum for
-    `"mlp"`, where momentum rises to 0.7 in the paper, and Adam for `"conv"`.
+    `"mlp"`, where momentum rises to 0.7 in the paper, and Adam for `"conv"`,
+    without the L2 regularization of 2.5e-5 of the authors' code.
     """
 
     shape_argument = "input_shape"

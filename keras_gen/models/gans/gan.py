@@ -166,7 +166,11 @@ class GAN(AdversarialModel):
 
 
 def decaying_sgd(factor):
-    """Gradient descent with momentum, whose rate each update divides."""
+    """Gradient descent with momentum, whose rate each update divides.
+
+    In the papers the rate stays at 1e-6 once it is there, after 2.9 million
+    updates of a factor of 1.000004 and a tenth of that of 1.00004.
+    """
     rate = keras.optimizers.schedules.ExponentialDecay(
         0.1, decay_steps=1, decay_rate=1.0 / factor
     )

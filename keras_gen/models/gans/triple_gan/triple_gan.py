@@ -96,7 +96,8 @@ class TripleGAN(AveragedClassifier, AdversarialModel):
     ```
 
     A bare `compile()` uses the official code's Adam. There, rates fall by half
-    a percent in each epoch from the 300th on.
+    a percent in each epoch from the 300th on, and with 100 labels or fewer the
+    classifier is trained alone for 30 epochs first.
     """
 
     players = {
