@@ -110,9 +110,9 @@ class SNGAN(AdversarialModel):
     samples = model.sample(10, labels=range(10))
     ```
 
-    A bare `compile()` uses the Adam of the paper's ResNets. There, its rates fall
-    linearly to 0: over all 50,000 of the generator's updates of CIFAR-10, and
-    over the last 50,000 of 450,000 of ImageNet.
+    A bare `compile()` uses the Adam of the paper's ResNets. There, its rates
+    fall linearly to 0: over all 50,000 of the generator's updates of CIFAR-10,
+    and over the last 50,000 of 450,000 of ImageNet.
     """
 
     value_range = (-1.0, 1.0)
