@@ -55,6 +55,7 @@ def test_learned_distributions_have_the_bounds_of_their_use():
     outputs = tensor(P[:1]), tensor(np.array([[-100.0, 0.5, 100.0]]))
     found = array(Normal.learned(*outputs).log_variance)
     np.testing.assert_allclose(found, [[-20.0, 0.5, 15.0]], rtol=1e-5)
+    assert Normal.learned(*outputs).event_shape == (3,)
     bounds = normal.LIKELIHOOD_BOUNDS
     found = array(Normal.learned(*outputs, bounds=bounds).log_variance)
     # A uniform error of rounding to steps of 1 / 255.
