@@ -1,5 +1,6 @@
 """How `fit` and `evaluate` of Keras run a model's steps, on checked data."""
 
+import contextlib
 import operator
 import typing
 
@@ -140,7 +141,7 @@ class Fitting:
         callbacks = arrange_callbacks(
             self, callbacks, x, batch_size, epochs, verbose, **options
         )
-        with first.raising(), held_out.raising():
+        with first.raising(), held_out.raising(), self.fitting_scope():
             return super().fit(
                 x,
                 y,
@@ -150,6 +151,10 @@ class Fitting:
                 callbacks=callbacks,
                 **options,
             )
+
+    def fitting_scope(self):
+        """The context in which `fit` takes its steps."""
+        return contextlib.nullcontext()
 
     def train_on_batch(self, x, *args, **kwargs):
         """Trains on one batch, as `keras.Model.train_on_batch` does.
