@@ -47,8 +47,9 @@ def watch_dataset(dataset, check):
     spec, checked = dataset.element_spec, []
 
     def look(*arrays):
-        check(tf.nest.pack_sequence_as(spec, arrays))
-        checked.append(True)
+        if not checked:
+            check(tf.nest.pack_sequence_as(spec, arrays))
+            checked.append(True)
         return True
 
     @tf.autograph.experimental.do_not_convert
