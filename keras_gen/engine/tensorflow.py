@@ -66,9 +66,9 @@ _lock, _scopes, _before = threading.Lock(), 0, True
 def updates_in_order():
     """A scope in which the graphs that are called keep the order of updates.
 
-    The pass of TensorFlow that removes dependencies removes too many: of two
-    updates of a variable in one step, the second came first in a fifth of the
-    graphs of a Wasserstein GAN. XLA does without that pass.
+    Grappler's dependency optimizer removes too many control dependencies: of
+    two updates of a variable in one step, the second came first in a fifth of
+    the graphs of a Wasserstein GAN. XLA does without it.
 
     Scopes may be nested: to enter the first takes longer than a small step's
     graph takes to start.

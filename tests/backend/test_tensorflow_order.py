@@ -2,8 +2,10 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
+from keras_gen.engine.tensorflow import updates_in_order
 from tests.contract.case import all_cases
 from tests.contract.helpers import fit, state_of, widen
 
@@ -32,3 +34,33 @@ def test_graphs_update_as_eager_steps_do():
     # What is set for all graphs is as it was.
     options = tf.config.optimizer.get_experimental_options()
     assert options["dependency_optimization"] and options["constant_folding"]
+
+
+def removes_dependencies():
+    options = tf.config.optimizer.get_experimental_options()
+    return options.get("dependency_optimization", True)
+
+
+def test_scopes_may_be_nested_and_end_by_an_error():
+    assert removes_dependencies()
+    with pytest.raises(RuntimeError), updates_in_order():
+        with updates_in_order():
+            assert not removes_dependencies()
+        assert not removes_dependencies()
+        raise RuntimeError
+    assert removes_dependencies()
+
+
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_fit_is_a_scope_where_steps_are_graphs(run_eagerly):
+    found = []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            found.append(removes_dependencies())
+
+    case = all_cases()["vae"]
+    model = case.compiled(run_eagerly=run_eagerly, jit_compile=False)
+    fit(model, case.data(), callbacks=[Look()])
+    assert found and set(found) == {run_eagerly}
+    assert removes_dependencies()

@@ -250,10 +250,13 @@ def test_later_epochs_are_the_data_set_alone_and_nothing_holds_it():
     """A cycle of references would hold the arrays of past data sets."""
     seen, source = [], as_tensorflow(X, Y)
     watched = pipelines.watch_dataset(source, seen.append)
-    expected = [x for x, _ in source.as_numpy_iterator()]
-    for _ in range(3):
+    expected = np.array([x for x, _ in source.as_numpy_iterator()])
+    # The third iterator is that of the data set without the check.
+    watched.plain = source.map(lambda x, y: (x + 1.0, y))
+    for added in (0.0, 0.0, 1.0):
         found = [np.asarray(x) for x, _ in watched]
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(found, expected + added)
+    watched.plain = source
     assert len(seen) == 1
     np.testing.assert_array_equal(seen[0][0], X[:4])
     assert type(watched) is type(pipelines.watch_dataset(source, print))
