@@ -2,6 +2,8 @@
 
 import functools
 
+import numpy as np
+
 
 def _is_a(x, module, name):
     return any(
@@ -45,24 +47,33 @@ def watch_dataset(dataset, check):
     import tensorflow as tf
 
     spec, checked = dataset.element_spec, []
+    # Cheaper than a number of each element, and never a strategy's, as a
+    # variable would be.
+    seen = tf.lookup.experimental.MutableHashTable(
+        tf.int64, tf.int64, 0, experimental_is_anonymous=True
+    )
 
     def look(*arrays):
         if not checked:
             check(tf.nest.pack_sequence_as(spec, arrays))
             checked.append(True)
-        return True
+        return np.int64(1)
+
+    def first(element):
+        done = tf.numpy_function(look, tf.nest.flatten(element), tf.int64)
+        with tf.control_dependencies([seen.insert(np.int64(0), done)]):
+            return tf.constant(True)
 
     @tf.autograph.experimental.do_not_convert
-    def passed(index, element):
+    def passed(*elements):
+        element = elements if isinstance(spec, tuple) else elements[0]
         done = tf.cond(
-            tf.equal(index, 0),
-            lambda: tf.numpy_function(look, tf.nest.flatten(element), tf.bool),
-            lambda: True,
+            tf.equal(seen.size(), 0), lambda: first(element), lambda: True
         )
         with tf.control_dependencies([done]):
             return tf.nest.map_structure(tf.identity, element)
 
-    watched = dataset.enumerate().map(passed)
+    watched = dataset.map(passed)
     watched.__class__ = _once_watched(type(watched))
     watched.plain, watched.checked, watched.iterators = dataset, checked, 0
     return watched
