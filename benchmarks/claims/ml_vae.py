@@ -6,8 +6,11 @@ A class is a group. The control has the same networks, and every example is a
 group of its own. Errors are those of linear classifiers of standardized codes:
 of the content of 25 test images of a class together and of each alone, and of
 the style. For the swaps, a classifier of digits says how often the content of
-one image, or of 25, with the style of another is of the class of the first.
+one image, or of 25, with the style of another is of the class of the first:
+a large style has room for the class, a small one has not.
 """
+
+import itertools
 
 import _claim
 import _seeds
@@ -73,14 +76,18 @@ def main(arguments):
     def alone(images, labels):
         return images, tf.range(tf.shape(labels)[0])
 
-    for seed in arguments.seeds:
+    options = {"binarize": None, "features": ("image", "label")}
+    pairs = itertools.product(arguments.seeds, arguments.style_dims)
+    for seed, style_dim in pairs:
         for name, change in (("ML-VAE", None), ("groups of one", alone)):
-            model = keras_gen.MLVAE(seed=seed)
-            options = {"binarize": None, "features": ("image", "label")}
+            model = keras_gen.MLVAE(latent_dim=10 + style_dim, seed=seed)
             _seeds.fit(model, arguments, seed, 256, change=change, **options)
+            name = f"{name}, style of {style_dim}"
             table.add(name, seed, **figures(model, x, y, classifier))
     table.show()
 
 
 if __name__ == "__main__":
-    main(_seeds.parser(__doc__, epochs=5).parse_args())
+    parser = _seeds.parser(__doc__, epochs=5)
+    parser.add_argument("--style-dims", type=int, nargs="+", default=(10, 2))
+    main(parser.parse_args())

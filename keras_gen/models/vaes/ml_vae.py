@@ -74,7 +74,12 @@ class MLVAE(VAE):
         likelihood="gaussian_learned",
         kernel_initializer="lecun_normal",
     )
-    presets = {"paper": {}, "small": {}, "smoke": dict(hidden_units=64)}
+    presets = {
+        "paper": {},
+        # A style too small for the class.
+        "small": dict(latent_dim=12),
+        "smoke": dict(hidden_units=64),
+    }
     logged = ("reconstruction_loss", "content_kl", "style_kl", "elbo")
     unsquashed = ("gaussian", "gaussian_learned")
 
