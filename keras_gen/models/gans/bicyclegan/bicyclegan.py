@@ -27,7 +27,6 @@ import contextlib
 import math
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_gen.backend.precision import at_least_float32
@@ -38,11 +37,12 @@ from keras_gen.checks import (
     check_positive,
 )
 from keras_gen.distributions import Normal
-from keras_gen.engine import Signature, Vector
 from keras_gen.layers import InstanceNormalization
 from keras_gen.losses.adversarial import least_squares
+from keras_gen.models.gans.bicyclegan.multimodal import (
+    MultimodalTranslationModel,
+)
 from keras_gen.models.gans.bicyclegan.networks import resnet_encoder, xavier
-from keras_gen.models.paired import PairedTranslationModel
 from keras_gen.networks.translation import (
     common_halvings,
     encoder_decoder,
@@ -54,7 +54,7 @@ DISCRIMINATORS = ("discriminator", "latent_discriminator")
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
-class BicycleGAN(PairedTranslationModel):
+class BicycleGAN(MultimodalTranslationModel):
     """BicycleGAN, the translation of an image to many.
 
     `fit(a, b)` takes images and one of what each may become. A batch is
@@ -119,7 +119,6 @@ class BicycleGAN(PairedTranslationModel):
         "discriminator": ["discriminator", "latent_discriminator"],
     }
     logged = ("adversarial_loss", "l1_loss", "kl_divergence", "latent_loss")
-    normal_noise = True
     batch_parts = 2
     presets = {
         "paper": {},
@@ -243,26 +242,7 @@ class BicycleGAN(PairedTranslationModel):
             self.players = {**self.players, "discriminator": ["discriminator"]}
         self.posterior_seed = self.seed_generator("posterior")
 
-    # ---- Steps --------------------------------------------------------------
-
-    def noise_shapes(self, direction):
-        return [(self.latent_dim,)]
-
-    def translate_step(
-        self, x, direction, condition=None, training=False, noise=None
-    ):
-        """The translation by latents."""
-        (z,) = noise
-        return at_least_float32(self.generator([x, z], training=training))
-
-    def call(self, inputs, training=False):
-        """Translates images by latents."""
-        x, z = inputs
-        return self.translate_step(x, "ab", noise=[z])
-
-    def posterior_step(self, b, training=False):
-        """`q(z | b)`."""
-        return Normal.learned(*self.encoder(b, training=training))
+    # ---- Training -----------------------------------------------------------
 
     def scores(self, name, a, b, training):
         """The maps of scores of a discriminator."""
@@ -334,58 +314,3 @@ class BicycleGAN(PairedTranslationModel):
     def squared_error(maps, target):
         """`E[(D - target)^2]`, added up over maps of scores."""
         return 2.0 * sum(least_squares(scores, target) for scores in maps)
-
-    # ---- Inference ----------------------------------------------------------
-
-    def encode_target(self, y, *, batch_size: int = 256) -> np.ndarray:
-        """The latents `m(b)` of images `b`.
-
-        Args:
-            y: Array of `n` images `b`.
-
-        Returns:
-            Array of shape `(n, latent_dim)`.
-        """
-        y = self.as_array("y", self.data_spec().y, y)
-        return self.run_batched(self.encode_step, y, batch_size=batch_size)
-
-    def encode_step(self, b):
-        """The latents `m(b)` of a batch."""
-        return self.posterior_step(b).mean
-
-    def translate_latents(self, x, z, *, batch_size: int = 256) -> np.ndarray:
-        """Translates each image by the latents that go with it.
-
-        Args:
-            x: Array of `n` images `a`.
-            z: Array of shape `(n, latent_dim)`, or one vector for all.
-
-        Returns:
-            Array of `n` images.
-        """
-        x = self.as_array("x", self.data_spec().x, x)
-        z = np.asarray(z, "float32")
-        if z.ndim == 1:
-            z = np.broadcast_to(z, (len(x), *z.shape))
-        z = self.as_array("z", self.latents_spec, z)
-        return self.run_batched(self._call, x, z, batch_size=batch_size)
-
-    def _call(self, x, z):
-        return self.call([x, z])
-
-    @property
-    def latents_spec(self):
-        return Vector(self.latent_dim, "latent_dim")
-
-    def signatures(self):
-        x, y = self.data_spec()
-        inputs = {"x": x, "z": self.latents_spec}
-        translate = Signature(self._call, inputs, ("translated",))
-        return {
-            "serving_default": translate,
-            "translate": translate,
-            "encode": Signature(self.encode_step, {"x": y}, ("latents",)),
-        }
-
-    def served_networks(self):
-        return [self.generator, self.encoder]

@@ -25,7 +25,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gen.backend import pipelines
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import (
     as_units,
@@ -33,23 +32,18 @@ from keras_gen.checks import (
     check_option,
     check_positive,
 )
-from keras_gen.engine import Batch, Examples, Labels
-from keras_gen.engine.batched import batches_of, run_batches
+from keras_gen.engine import Batch, Labels
 from keras_gen.losses.adversarial import OBJECTIVES
-from keras_gen.models.adversarial import AdversarialModel
 from keras_gen.models.classification import Classifier
-from keras_gen.models.gans.cogan.inversion import invert
+from keras_gen.models.gans.cogan.coupled import CoupledModel
 from keras_gen.models.gans.cogan.networks import (
     cogan_discriminator,
     cogan_generator,
 )
 
-# The first of the pair is the source.
-DIRECTIONS = {"ab": (0, 1), "ba": (1, 0)}
-
 
 @keras.saving.register_keras_serializable(package="keras_gen")
-class CoGAN(Classifier, AdversarialModel):
+class CoGAN(Classifier, CoupledModel):
     """Coupled generative adversarial networks of two domains.
 
     Train it with `fit(x, y)`, images of the domains `a` and `b`, as many of
@@ -112,7 +106,6 @@ class CoGAN(Classifier, AdversarialModel):
     """
 
     value_range = (0.0, 1.0)
-    sample_names = ("samples_a", "samples_b")
     presets = {
         "small": {
             "generator_filters": (128, 64, 32, 16),
@@ -201,19 +194,6 @@ class CoGAN(Classifier, AdversarialModel):
             logits=2,
         )
 
-    @property
-    def example_shape(self):
-        """The shapes of a pair of images."""
-        return self.image_shape, self.image_shape_b or self.image_shape
-
-    def image_specs(self):
-        """The specs of the images of both domains."""
-        names = ("image_shape", "image_shape_b")
-        return [
-            Examples(shape, name, self.value_range)
-            for shape, name in zip(self.example_shape, names, strict=True)
-        ]
-
     def data_spec(self):
         x, y = self.image_specs()
         if self.num_classes is not None:
@@ -228,22 +208,12 @@ class CoGAN(Classifier, AdversarialModel):
     def transform_gradients(self, player, gradients):
         return self.decayed(player, gradients, self.weight_decay)
 
-    def generate_step(self, z, condition=None, training=False):
-        return tuple(super().generate_step(z, condition, training))
-
-    def call(self, inputs, training=False):
-        """Generates a pair of images from each of the latents."""
-        return tuple(super().call(inputs))
-
     def discriminator_outputs(self, x, training=False):
         """Of a pair of batches: two logits to be real, and what follows the
         logits in the discriminator's outputs."""
         of_a, of_b, *rest = self.discriminator(list(x), training=training)
         logits = [at_least_float32(two) for two in (of_a, of_b)]
         return tuple(two[:, 1] - two[:, 0] for two in logits), rest
-
-    def discriminate_step(self, x, condition=None, training=False):
-        return self.discriminator_outputs(x, training)[0]
 
     def discriminator_loss(self, batch, training):
         x, labels = batch.x, None
@@ -272,52 +242,6 @@ class CoGAN(Classifier, AdversarialModel):
 
     # ---- Inference ----------------------------------------------------------
 
-    def as_pair(self, x):
-        """Images of both domains as arrays, checked."""
-        if not isinstance(x, list | tuple) or len(x) != 2:
-            raise ValueError(
-                "`x` must be a pair of arrays, images of the domains a and b. "
-                f"Received: {type(x).__name__}. Pass `(x, y)`."
-            )
-        pair = [
-            self.as_array("x", spec, part)
-            for spec, part in zip(self.image_specs(), x, strict=True)
-        ]
-        if len(pair[0]) != len(pair[1]):
-            raise ValueError(
-                "`x` must be as many images of each domain. Received: "
-                f"{len(pair[0])} and {len(pair[1])} images."
-            )
-        return pair
-
-    def discriminate(
-        self, x, *, labels=None, batch_size: int = 256
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The discriminators' logits of images to be real.
-
-        Args:
-            x: Pair of arrays of `n` images, of the domains `a` and `b`, or a
-                data set of batches as for `fit`.
-            labels: `None`.
-
-        Returns:
-            Pair of arrays of shape `(n,)`.
-        """
-        self.conditions_of(labels, 0)
-        check_positive(batch_size=batch_size)
-        total, data = None, self.data_batches(x)
-        if not pipelines.is_pipeline(x):
-            pair = self.as_pair(x)
-            total, data = len(pair[0]), batches_of(*pair, batch_size=batch_size)
-
-        def step(*x):
-            return self.discriminate_step(x)
-
-        # Labels may be beside the images of a.
-        pairs = ((keras.tree.flatten(a)[0], b) for a, b in data)
-        batches = map(self.as_pair, pairs)
-        return run_batches(step, batches, total, type(self).__name__)
-
     def logits_step(self, x):
         """The class logits of images of the domain `b`."""
         other = ops.zeros((ops.shape(x)[0], *self.image_shape), x.dtype)
@@ -340,43 +264,6 @@ class CoGAN(Classifier, AdversarialModel):
         x = self.as_array("x", self.data_spec().y, x)
         step = self.probabilities_step
         return self.run_batched(step, x, batch_size=batch_size)
-
-    def translate(
-        self,
-        x,
-        *,
-        direction: str | None = None,
-        labels=None,
-        seed: int | None = None,
-        batch_size: int = 256,
-    ) -> np.ndarray:
-        """Carries images to the other domain, by the latents of each.
-
-        From zero, 200 steps of Adam look for the latents whose image in the
-        same domain has the smallest squared error. They may end in a local
-        minimum.
-
-        Args:
-            x: Array of `n` images.
-            direction: String. `"ab"`, the default, or `"ba"`.
-            labels: `None`.
-            seed: Integer or `None`. Without effect, as nothing is drawn.
-
-        Returns:
-            Array of `n` images.
-        """
-        direction = direction or "ab"
-        check_option("direction", direction, DIRECTIONS)
-        source, target = DIRECTIONS[direction]
-        x = self.as_array("x", self.image_specs()[source], x)
-        self.conditions_of(labels, len(x))
-
-        def error(z, x):
-            squares = ops.square(self.call(z)[source] - x)
-            return ops.sum(squares, axis=(1, 2, 3))
-
-        z = invert(self, error, x, batch_size)
-        return self.generate(z, batch_size=batch_size)[target]
 
     def classify_signature(self):
         signature = super().classify_signature()

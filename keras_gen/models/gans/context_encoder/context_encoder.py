@@ -18,17 +18,16 @@ context. It is updated first, then the encoder and the decoder.
 """
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_not_negative, check_option, check_positive
-from keras_gen.engine import Batch, Examples, Signature
+from keras_gen.engine import Batch
 from keras_gen.losses.adversarial import (
     logistic_discriminator,
     non_saturating_generator,
 )
-from keras_gen.models.conditioning import ExampleModel
+from keras_gen.models.gans.context_encoder.inpainting import InpaintingModel
 from keras_gen.models.gans.context_encoder.masks import (
     block_masks,
     center_mask,
@@ -46,7 +45,7 @@ MASKS = {"random_block": block_masks, "random_region": region_masks}
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
-class ContextEncoder(ExampleModel):
+class ContextEncoder(InpaintingModel):
     """Context encoder, which inpaints images.
 
     `fit(x)` takes whole images, of which the model hides parts itself.
@@ -101,7 +100,6 @@ class ContextEncoder(ExampleModel):
         "generator": ["encoder", "decoder"],
     }
     logged = ("adversarial_loss", "reconstruction_loss")
-    shape_argument = "image_shape"
     value_range = (-1.0, 1.0)
     presets = {
         "paper": {},
@@ -184,7 +182,7 @@ class ContextEncoder(ExampleModel):
             for player, rate in (("discriminator", 2e-4), ("generator", 2e-3))
         }
 
-    # ---- Masks --------------------------------------------------------------
+    # ---- Training -----------------------------------------------------------
 
     def draw_masks(self, x, seed=None):
         """What is hidden of each image of a batch, as Booleans.
@@ -197,44 +195,6 @@ class ContextEncoder(ExampleModel):
         return MASKS[self.mask](
             ops.shape(x)[0], self.image_shape[:2], seed or self.mask_seed
         )
-
-    def context(self, x, mask):
-        """Images whose hidden pixels are filled."""
-        fill = ops.convert_to_tensor(self.fill, dtype=x.dtype)
-        return ops.where(mask, fill, x)
-
-    def predicted_part(self, x):
-        """The part of images, or of masks, that is predicted."""
-        if not self.hole:
-            return x
-        top, left = ((side - self.hole) // 2 for side in self.image_shape[:2])
-        return x[:, top : top + self.hole, left : left + self.hole]
-
-    # ---- Steps --------------------------------------------------------------
-
-    def encode_step(self, x, training=False):
-        """The codes of images."""
-        return at_least_float32(self.encoder(x, training=training))
-
-    def predict_hidden_step(self, x, mask, training=False):
-        """`F(c)`."""
-        codes = self.encoder(self.context(x, mask), training=training)
-        return at_least_float32(self.decoder(codes, training=training))
-
-    def inpaint_step(self, x, mask=None):
-        """Images whose hidden pixels are predicted, and no others."""
-        mask = ops.convert_to_tensor(self.center) if self.hole else mask > 0.5
-        predicted = self.predict_hidden_step(x, mask)
-        if self.hole:
-            border = [
-                2 * [(side - self.hole) // 2] for side in self.image_shape[:2]
-            ]
-            predicted = ops.pad(predicted, [[0, 0], *border, [0, 0]])
-        return ops.where(mask, predicted, at_least_float32(x))
-
-    def call(self, inputs, training=False):
-        """Inpaints images, or a list of images and masks."""
-        return self.inpaint_step(*([inputs] if self.hole else inputs))
 
     def discriminate_step(self, x, training):
         return at_least_float32(self.discriminator(x, training=training))
@@ -273,57 +233,3 @@ class ContextEncoder(ExampleModel):
         batch = Batch(*self.masked(batch))
         self.minimize("discriminator", batch)
         self.minimize("generator", batch)
-
-    # ---- Inference ----------------------------------------------------------
-
-    def inpaint(self, x, mask=None, *, batch_size: int = 256) -> np.ndarray:
-        """Inpaints images.
-
-        Args:
-            mask: Array of shape `(n, height, width)`, or `(height, width)` for
-                all images, which is 1 or `True` where pixels are missing.
-                `None` for a model of the center.
-
-        Returns:
-            Array of images. What is not missing is as it was.
-        """
-        x = self.as_array("x", self.data_spec().x, x)
-        if self.hole and mask is not None:
-            raise ValueError(
-                "`mask` of a ContextEncoder must be None where it predicts the "
-                "center. Received: a mask. Build it with "
-                '`mask="random_region"`.'
-            )
-        masks = [] if self.hole else [self._checked_masks(mask, len(x))]
-        step = self.inpaint_step
-        return self.run_batched(step, x, *masks, batch_size=batch_size)
-
-    def _checked_masks(self, mask, n):
-        shape = (n, *self.image_shape[:2])
-        if np.shape(mask) not in (shape, shape[1:]):
-            raise ValueError(
-                f"`mask` must be an array of shape {shape}, or {shape[1:]} for "
-                f"all images. Received: shape={np.shape(mask)}."
-            )
-        masks = np.asarray(mask, "float32")
-        return np.broadcast_to(masks, shape)[..., None]
-
-    def encode(self, x, *, batch_size: int = 256) -> np.ndarray:
-        """The codes of images as they are, features for other tasks."""
-        return self.run(self.encode_step, x, batch_size=batch_size)
-
-    def signatures(self):
-        x = self.data_spec().x
-        inputs = {"x": x}
-        if not self.hole:
-            mask = (*self.image_shape[:2], 1)
-            inputs["mask"] = Examples(mask, "image_shape", (0.0, 1.0))
-        inpaint = Signature(self.inpaint_step, inputs, ("inpainted",))
-        return {
-            "serving_default": inpaint,
-            "inpaint": inpaint,
-            "encode": Signature(self.encode_step, {"x": x}, ("codes",)),
-        }
-
-    def served_networks(self):
-        return [self.encoder, self.decoder]
