@@ -27,39 +27,31 @@ mean to classify. A structured posterior may also be `q(z|x) q(y|x, z)`: then
     w_s = q(y|x, z_s) / sum_r q(y|x, z_r),  q(y|x) = mean_s q(y|x, z_s).
 """
 
-import math
 from functools import partial
 
 import keras
 from keras import ops
 
 from keras_gen.backend import replica_mean
-from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import (
     as_units,
     check_not_negative,
     check_option,
     check_positive,
 )
-from keras_gen.distributions import Bernoulli, Normal
 from keras_gen.engine import Labels
 from keras_gen.models.bounds import Bound
-from keras_gen.models.classification import Classifier
 from keras_gen.models.vaes.semi_vae.bounds import ClassFirst, LatentFirst
-from keras_gen.models.vaes.semi_vae.features import (
-    checked_dims,
-    codes_of,
-    decode,
-)
+from keras_gen.models.vaes.semi_vae.classes import ClassLatentModel
+from keras_gen.models.vaes.semi_vae.features import checked_dims
 from keras_gen.models.vaes.vae import VAE
-from keras_gen.models.variational import VariationalModel, outputs_of
 from keras_gen.networks.mlp import mlp_decoder, mlp_encoder
 
 FACTORIZATIONS = ("class_first", "latent_first")
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
-class SemiVAE(Classifier, VariationalModel):
+class SemiVAE(ClassLatentModel):
     """Semi-supervised variational autoencoder: M2, M1+M2 or structured.
 
     It is trained by `fit(x, labels)`, where examples without a label have -1.
@@ -120,9 +112,8 @@ class SemiVAE(Classifier, VariationalModel):
     """
 
     players = {"model": ["classifier", "encoder", "decoder"]}
-    infers_condition = True
     logged = (
-        *VariationalModel.logged,
+        *ClassLatentModel.logged,
         "class_kl",
         "classification_loss",
         "accuracy",
@@ -216,34 +207,7 @@ class SemiVAE(Classifier, VariationalModel):
     def default_optimizer(self):
         return keras.optimizers.Adam(3e-4)
 
-    # ---- Distributions ------------------------------------------------------
-
-    def modeled(self, x, drawn=False):
-        """What is modeled of a batch: itself, or M1's codes, means or draws."""
-        if self.features is None:
-            return x
-        seed = self.feature_seed
-        return codes_of(self.features, self.feature_dims, x, drawn, seed)
-
-    def _one_hot(self, labels):
-        """One-hot vectors of classes."""
-        return ops.one_hot(labels, self.num_classes, dtype="float32")
-
-    def class_logits(self, inputs, training=False):
-        """The logits of `q(y|x)`, or of `q(y|x, z)` for both."""
-        return at_least_float32(self.classifier(inputs, training=training))
-
-    def posterior_given(self, inputs, training=False):
-        """The distribution `q(z|x)`, or `q(z|x, y)` for both."""
-        return Normal.learned(*self.encoder(inputs, training=training))
-
-    def likelihood(self, z, training=False):
-        """The distribution `p(x|y, z)`, of one-hot classes and `z`, joined."""
-        shape = self.modeled_shape
-        outputs = outputs_of(self.decoder, z, shape, training)
-        if self.binary:
-            return Bernoulli(*outputs, len(shape))
-        return Normal.learned(*outputs, len(shape))
+    # ---- Training -----------------------------------------------------------
 
     def bound(self, batch, num_samples=1, training=False):
         """The bound of a batch; classes that are not given are summed out."""
@@ -298,46 +262,3 @@ class SemiVAE(Classifier, VariationalModel):
 
     def term_weights(self):
         return {"classification_loss": self.alpha}
-
-    # ---- Inference ----------------------------------------------------------
-
-    @property
-    def draw_size(self):
-        return self.num_classes * math.prod(self.modeled_shape)
-
-    def logits_step(self, x):
-        x = self.modeled(x)
-        if self.factorization == "latent_first":
-            return self.class_logits([x, self.posterior_given(x).mean])
-        return self.class_logits(x)
-
-    def inferred_step(self, x):
-        """The most probable classes of a batch."""
-        return ops.argmax(self.logits_step(x), axis=-1)
-
-    def posterior(self, x, training=False):
-        """The distribution `q(z|x, y)`, of the most probable class `y`.
-
-        Where `z` is first, `q(z|x)`.
-        """
-        modeled = self.modeled(x)
-        if self.factorization == "latent_first":
-            return self.posterior_given(modeled, training)
-        logits = self.class_logits(modeled)
-        classes = self._one_hot(ops.argmax(logits, axis=-1))
-        return self.posterior_given([modeled, classes], training)
-
-    def decode_step(self, z, labels):
-        joined = ops.concatenate([self._one_hot(labels), z], axis=-1)
-        mean = self.likelihood(joined).mean
-        if self.features is None:
-            return mean
-        return decode(self.features, self.feature_dims, mean)
-
-    def reconstruct_step(self, x, labels=None):
-        if labels is None:
-            labels = self.inferred_step(x)
-        return self.decode_step(self.encode_step(x), labels)
-
-    def inferred_labels(self, x):
-        return self.classify(x)
