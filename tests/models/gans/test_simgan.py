@@ -8,7 +8,10 @@ import pytest
 from keras import layers, ops
 
 from keras_gen import SimGAN
-from keras_gen.models.gans.simgan import ARCHITECTURES, refiner_network
+from keras_gen.models.gans.simgan.networks import (
+    ARCHITECTURES,
+    refiner_network,
+)
 from keras_gen.networks.translation import receptive_field
 from tests import translators
 from tests.contract.case import Case

@@ -20,7 +20,7 @@ times, after `R` was trained with the second term alone, and then `D` alone.
 from functools import partial
 
 import keras
-from keras import layers, ops
+from keras import ops
 
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import (
@@ -30,49 +30,17 @@ from keras_gen.checks import (
     check_positive,
 )
 from keras_gen.engine import Batch, Examples
-from keras_gen.layers import Conv2D, ImagePool
+from keras_gen.layers import ImagePool
 from keras_gen.losses.reconstruction import sum_by_example
+from keras_gen.models.gans.simgan.networks import (
+    ARCHITECTURES,
+    local_discriminator,
+    refiner_network,
+)
 from keras_gen.models.translation import TranslationModel
 
-# Of the refiner, the first kernel size and the blocks; of the discriminator,
-# the kernel sizes and strides of its first layers, its max pooling, and the
-# third.
-ARCHITECTURES = {
-    "gaze": (3, 4, (3, 2), (3, 2), (3, 1), (3, 1)),
-    "hand": (7, 10, (7, 4), (5, 2), (3, 2), (3, 2)),
-}
 # The refined images that are kept, and the refiner's updates of pretraining.
 SIZES = {"gaze": (25_600, 1000), "hand": (1024, 500)}
-
-
-def conv(x, filters, kernel_size, strides=1, activation="relu"):
-    return Conv2D(
-        filters, kernel_size, strides, padding="same", activation=activation
-    )(x)
-
-
-def refiner_network(shape, filters, kernel_size, num_blocks):
-    """Residual blocks at the size of the image, to images in [-1, 1]."""
-    images = keras.Input(shape)
-    x = conv(images, filters, kernel_size)
-    for _ in range(num_blocks):
-        h = conv(conv(x, filters, 3), filters, 3, activation=None)
-        x = layers.ReLU()(layers.Add()([x, h]))
-    x = Conv2D(shape[-1], 1)(x)
-    refined = layers.Activation("tanh", dtype="float32")(x)
-    return keras.Model(images, refined, name="refiner")
-
-
-def local_discriminator(shape, filters, first, second, pool, third):
-    """To a map of logits, each of which sees a part of the image."""
-    images = keras.Input(shape)
-    x = conv(images, filters, *first)
-    x = conv(x, max(2 * filters // 3, 1), *second)
-    x = layers.MaxPooling2D(*pool, padding="same")(x)
-    last = max(filters // 3, 1)
-    x = conv(conv(x, last, *third), last, 1)
-    logits = Conv2D(1, 1, dtype="float32")(x)
-    return keras.Model(images, logits, name="discriminator")
 
 
 @keras.saving.register_keras_serializable(package="keras_gen")
