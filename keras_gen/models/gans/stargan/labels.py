@@ -1,5 +1,6 @@
 """The labels of one data set or of two, as StarGAN has them."""
 
+import numpy as np
 from keras import ops
 
 from keras_gen.engine import Attributes, Labels, Vector
@@ -66,6 +67,28 @@ class LabelSets:
             mask.append(labels[:, None] >= 0)
         vector += mask if self.are_two else []
         return ops.concatenate([ops.cast(v, "float32") for v in vector], -1)
+
+    def vector_of_one(self, attributes=None, labels=None) -> np.ndarray:
+        """The vector of the labels of one of two sets, checked."""
+        if not self.are_two or (attributes is None) == (labels is None):
+            raise ValueError(
+                "`label_vector` must be given `attributes` or `labels` of a "
+                "model of both. Received: attributes="
+                f"{attributes}, labels={labels}. With one of the two, pass "
+                "them to `translate` themselves."
+            )
+        given = attributes if labels is None else labels
+        n = len(given)
+        y = {
+            "attributes": np.full((n, self.num_attributes), -1.0),
+            "labels": np.full(n, -1),
+        }
+        y["attributes" if labels is None else "labels"] = np.asarray(given)
+        for key, part in self.spec.items():
+            part.check_shape("label_vector", key, y[key].shape)
+            part.check_values("label_vector", key, y[key])
+            y[key] = part.prepare(ops.convert_to_tensor(y[key]))
+        return ops.convert_to_numpy(self.vector(y))
 
     def split(self, logits):
         """The logits of attributes and of classes."""

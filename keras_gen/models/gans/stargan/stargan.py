@@ -211,27 +211,7 @@ class StarGAN(TranslationModel):
         Returns:
             Array of shape `(n, size)`, with the mask vector.
         """
-        sets, spec = self.label_sets, self.data_spec().y
-        if not sets.are_two or (attributes is None) == (labels is None):
-            raise ValueError(
-                "`label_vector` must be given `attributes` or `labels` of a "
-                "model of both. Received: attributes="
-                f"{attributes}, labels={labels}. With one of the two, pass "
-                "them to `translate` themselves."
-            )
-        given = attributes if labels is None else labels
-        n = len(given)
-        y = {
-            "attributes": np.full((n, sets.num_attributes), -1.0),
-            "labels": np.full(n, -1),
-        }
-        name = "attributes" if labels is None else "labels"
-        y[name] = np.asarray(given)
-        for key, part in spec.items():
-            part.check_shape("label_vector", key, y[key].shape)
-            part.check_values("label_vector", key, y[key])
-            y[key] = part.prepare(ops.convert_to_tensor(y[key]))
-        return ops.convert_to_numpy(sets.vector(y))
+        return self.label_sets.vector_of_one(attributes, labels)
 
     def translate_step(
         self, x, direction, condition=None, training=False, noise=None
