@@ -70,8 +70,8 @@ class InpaintingModel(ExampleModel):
         x = self.as_array("x", self.data_spec().x, x)
         if self.hole and mask is not None:
             raise ValueError(
-                "`mask` must be None where it predicts the "
-                "center. Received: a mask. Build it with "
+                f"`mask` of {type(self).__name__} must be None where it "
+                "predicts the center. Received: a mask. Build it with "
                 '`mask="random_region"`.'
             )
         masks = [] if self.hole else [self._checked_masks(mask, len(x))]
