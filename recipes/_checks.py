@@ -131,6 +131,16 @@ def check_writable(option, folder):
                 path.rmdir()
 
 
+@contextlib.contextmanager
+def reading(options):
+    """Says in a line why a data set cannot be read as the options have it."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        given = f"--dataset {options.dataset}, --data-dir {options.data_dir}"
+        raise SystemExit(f"{error} Given were {given}.") from error
+
+
 def checked_config(run):
     """The options as JSON; refuses to resume a run that had others."""
     path, options = run.folder / "config.json", run.options

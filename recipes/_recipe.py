@@ -17,6 +17,7 @@ from _checks import (
     check_writable,
     checked_config,
     is_digits,
+    reading,
     run_name,
 )
 from _learning_rates import learning_rates, with_rate
@@ -129,7 +130,8 @@ class Run:
         self.jit_compile = jit[options.jit_compile]
         self.stopwatch = Stopwatch()
         self.loaded = {}
-        self.splits = self.find_splits()
+        with reading(options):
+            self.splits = self.find_splits()
         examples = self.load("train")
         self.examples = int(examples.cardinality())
         self.has_labels = "label" in examples.element_spec
@@ -188,17 +190,18 @@ class Run:
                 return {"train": train, "test": split}
         return {"train": "train[:90%]", "test": "train[90%:]"}
 
-    def load(self, split):
+    def load(self, split, dataset=None):
         """The examples of `"train"` or `"test"`, unbatched."""
-        if split not in self.loaded:
-            self.loaded[split] = data.load(
-                self.options.dataset,
-                self.splits[split],
-                data_dir=self.options.data_dir,
-                channels=self.options.channels,
-                length=self.options.length,
-            )
-        return self.loaded[split]
+        if (split, dataset) not in self.loaded:
+            with reading(self.options):
+                self.loaded[split, dataset] = data.load(
+                    dataset or self.options.dataset,
+                    self.splits[split],
+                    data_dir=self.options.data_dir,
+                    channels=self.options.channels,
+                    length=self.options.length,
+                )
+        return self.loaded[split, dataset]
 
     def images(self, split, limit=None, value_range=None, features="image"):
         """The first images of a split, as an array."""

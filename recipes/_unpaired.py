@@ -8,6 +8,7 @@ import numpy as np
 import _apply
 import _recipe as recipe
 import _scenes
+from _checks import reading
 from keras_gen import callbacks, data
 from keras_gen.callbacks.sample_grid import side_by_side
 
@@ -51,10 +52,11 @@ def start(name, options, presets, domains):
             f"Received: --dataset {dataset}."
         )
     if dataset == "folder":
-        sizes = {
-            each: data.split_sizes(each, data_dir=options.data_dir)["all"]
-            for each in ("domain_a", "domain_b")
-        }
+        with reading(options):
+            sizes = {
+                each: data.split_sizes(each, data_dir=options.data_dir)["all"]
+                for each in ("domain_a", "domain_b")
+            }
         larger = max(sizes, key=sizes.get)
         options = dataclasses.replace(options, dataset=larger)
     run = recipe.start(name, options, presets)
@@ -88,15 +90,7 @@ def domains(run, split):
         if kind == "edges":
             return a.map(lambda x: {"image": x["edges"]}), b
         return a, b.map(lambda x: {"image": x["degraded"]})
-    return [
-        data.load(
-            name,
-            run.splits[split],
-            data_dir=run.options.data_dir,
-            channels=run.options.channels,
-        )
-        for name in ("domain_a", "domain_b")
-    ]
+    return [run.load(split, name) for name in ("domain_a", "domain_b")]
 
 
 def first_examples(run, model, count, features="image"):

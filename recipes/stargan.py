@@ -141,7 +141,7 @@ def main(options):
     run = recipe.start("stargan", options, PRESETS)
     if run.options.dataset == "scenes":
         for split in ("train", "test"):
-            run.loaded[split] = _scenes.on_one_ground(run, split)
+            run.loaded[split, None] = _scenes.on_one_ground(run, split)
     label, arguments = labels_of(run, run.load("train").element_spec)
     model = run.resumed()
     if model is None:
