@@ -49,6 +49,7 @@ class Bound:
         posterior, prior, likelihood: `q(z|x)`, `p(z)` and `p(x|z)`.
         estimator: `"analytic"` for the KL divergence in closed form, where
             there is one, or `"monte_carlo"` for `log q(z|x) - log p(z)`.
+        training: Boolean. The mode of the networks.
     """
 
     batch: Batch
@@ -57,6 +58,7 @@ class Bound:
     prior: Distribution
     likelihood: Distribution
     estimator: str = "analytic"
+    training: bool = False
 
     @lazy
     def log_likelihood(self):

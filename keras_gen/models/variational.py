@@ -69,7 +69,8 @@ class VariationalModel(BoundModel, PriorSampling, EncoderDecoderModel):
         q = self.posterior_of(batch, training)
         z = self.draw_codes(q, batch, num_samples)
         likelihood = self.likelihood(z, training)
-        return Bound(batch, z, q, self.prior, likelihood, self.estimator)
+        of_z = (q, self.prior, likelihood)
+        return Bound(batch, z, *of_z, self.estimator, training)
 
     def encode_step(self, x):
         return self.posterior(x).mean

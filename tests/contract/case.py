@@ -42,6 +42,8 @@ class Case:
             have a gradient that is zero by construction.
         biased: Tuple. The players whose gradients are not the derivatives of
             their losses, but estimates of them, or parts.
+        inferring: Tuple. The networks that a loss in training also has in
+            inference, since their statistics are others'.
         own: Function that returns arguments that go with networks of the
             user's own.
         activations: Dictionary. The activations of the outputs of such
@@ -63,6 +65,7 @@ class Case:
         total_updates=None,
         unmoved=None,
         biased=(),
+        inferring=(),
         own=None,
         activations=None,
         logits=(),
@@ -76,6 +79,7 @@ class Case:
         self.total_updates = total_updates or {}
         self.unmoved = unmoved or {}
         self.biased = biased
+        self.inferring = inferring
         self.own = own or dict
         self.activations = activations or {}
         self.logits = logits

@@ -107,7 +107,7 @@ class FactorVAE(DisentangledVAE):
 
     def terms(self, bound):
         z = ops.reshape(bound.z, (-1, self.latent_dim))
-        total_correlation = ops.mean(self.log_ratio(z))
+        total_correlation = ops.mean(self.log_ratio(z, bound.training))
         return {**super().terms(bound), "total_correlation": total_correlation}
 
     def term_weights(self):

@@ -152,7 +152,7 @@ class InfoVAE(VAE):
         z = ops.reshape(bound.z, (-1, self.latent_dim))
         if self.divergence == "adversarial":
             distance = adversarial.non_saturating_generator(
-                self.discriminator(z)
+                self.discriminator(z, training=bound.training)
             )
         else:
             prior = self.prior.sample(ops.shape(z)[0], seed=self.prior_seed)

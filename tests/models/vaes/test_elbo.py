@@ -37,7 +37,11 @@ CONTRACT = {
         **TINY,
     ),
     "elbo-vampprior": Case(
-        num_components=4, marginal="vampprior", target_rate=2.0, **TINY
+        num_components=4,
+        marginal="vampprior",
+        target_rate=2.0,
+        inferring=("encoder",),
+        **TINY,
     ),
     "elbo-learned_normal": Case(
         marginal="learned_normal", beta=Schedule(0.0, 1.0, over=2), **TINY

@@ -215,9 +215,9 @@ class TripleGAN(AveragedClassifier, AdversarialModel):
     def discriminator_loss(self, batch, training):
         size = ops.shape(batch.x)[0]
         fake, labels = self.generate_batch(size, training)
-        # Not in training mode, which would move the classifier's statistics.
-        predicted = ops.argmax(self.class_logits(batch.x), axis=-1)
-        predicted = ops.cast(predicted, batch.y.dtype)
+        with self.fixed_statistics(self.classifier):
+            logits = self.class_logits(batch.x, training)
+        predicted = ops.cast(ops.argmax(logits, axis=-1), batch.y.dtype)
         given = ops.where(batch.y >= 0, batch.y, predicted)
         real = self.discriminate_step(batch.x, given, training)
         pairs = self.discriminate_step(batch.x, predicted, training)
@@ -251,7 +251,9 @@ class TripleGAN(AveragedClassifier, AdversarialModel):
             entropy=entropy,
         )
         pseudo_weight = self.scheduled(self.pseudo_label_weight)
-        adversarial = self.classifier_adversarial_loss(batch.x, logits)
+        adversarial = self.classifier_adversarial_loss(
+            batch.x, logits, training
+        )
         return (
             class_loss
             + ops.multiply(pseudo_weight, pseudo_label_loss)
@@ -260,7 +262,7 @@ class TripleGAN(AveragedClassifier, AdversarialModel):
             + self.balance_weight * self.balance_loss(logits)
         )
 
-    def classifier_adversarial_loss(self, x, logits):
+    def classifier_adversarial_loss(self, x, logits, training=False):
         """`E_x[p(y|x) sp(-l(x, y))]`, of the most probable class or of all.
 
         The gradient passes through the probabilities alone.
@@ -273,7 +275,8 @@ class TripleGAN(AveragedClassifier, AdversarialModel):
             classes = ops.broadcast_to(classes, (n, self.num_classes))
         count = classes.shape[1]
         every = ops.repeat(x, count, axis=0)
-        scores = self.discriminate_step(every, ops.reshape(classes, (-1,)))
+        labels = ops.reshape(classes, (-1,))
+        scores = self.discriminate_step(every, labels, training)
         costs = ops.reshape(ops.softplus(-scores), (n, count))
         chosen = ops.take_along_axis(p, classes, axis=-1)
         return ops.mean(ops.sum(chosen * ops.stop_gradient(costs), axis=-1))
