@@ -2,7 +2,8 @@
 
 Arrays are checked before training. Of a `tf.data.Dataset`, a `DataLoader`, a
 `PyDataset` or a generator, the first batch is, in each call of `fit`: nothing
-is read twice, and no random state is moved.
+is read twice but the first item of a `PyDataset`, which an epoch may begin by
+putting in another order, and no random state is moved.
 """
 
 import contextlib
