@@ -412,6 +412,9 @@ def test_classes_are_of_images_of_b(model):
     np.testing.assert_array_equal(model.classify(Y), expected.argmax(axis=1))
     p = np.exp(expected) / np.exp(expected).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(model.class_probabilities(Y), p, rtol=1e-4)
+    # In batches, as a data set brings them.
+    found = model.class_probabilities(part for part in (Y[:1], Y[1:]))
+    np.testing.assert_allclose(found, p, rtol=1e-4)
     # Not by the first layer of a.
     of_a = outputs(model, Y, X)[4]
     assert np.abs(of_a - expected).max() > 1e-2

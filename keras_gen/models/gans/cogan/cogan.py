@@ -25,6 +25,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_gen.backend import pipelines
 from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import (
     as_units,
@@ -33,6 +34,7 @@ from keras_gen.checks import (
     check_positive,
 )
 from keras_gen.engine import Batch, Labels
+from keras_gen.engine.batched import run_batches
 from keras_gen.losses.adversarial import OBJECTIVES
 from keras_gen.models.classification import Classifier
 from keras_gen.models.gans.cogan.coupled import CoupledModel
@@ -251,7 +253,7 @@ class CoGAN(Classifier, CoupledModel):
         """The probability of each class, of images of the domain `b`.
 
         Args:
-            x: Array of `n` images.
+            x: Array of `n` images, or a data set of batches of them.
 
         Returns:
             Array of shape `(n, num_classes)`.
@@ -261,9 +263,13 @@ class CoGAN(Classifier, CoupledModel):
                 "`num_classes` must be given to classify. Received: "
                 "num_classes=None. Build the model with it."
             )
-        x = self.as_array("x", self.data_spec().y, x)
-        step = self.probabilities_step
-        return self.run_batched(step, x, batch_size=batch_size)
+        spec, step = self.data_spec().y, self.probabilities_step
+        if not pipelines.is_pipeline(x):
+            x = self.as_array("x", spec, x)
+            return self.run_batched(step, x, batch_size=batch_size)
+        parts = (part for part, _ in self.data_batches(x))
+        batches = ((self.as_array("x", spec, part),) for part in parts)
+        return run_batches(step, batches, None, type(self).__name__)
 
     def classify_signature(self):
         signature = super().classify_signature()
