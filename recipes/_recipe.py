@@ -49,7 +49,8 @@ def start(name, options, presets):
     check_options(options)
     name = run_name(name, options)
     check_earlier_run(pathlib.Path(options.output_dir) / name, options)
-    run = Run(name, options)
+    with reading(options):
+        run = Run(name, options)
     check_batch_size(run)
     check_writable("--output-dir", run.folder)
     check_writable("--export-dir", run.export_folder)
@@ -130,8 +131,7 @@ class Run:
         self.jit_compile = jit[options.jit_compile]
         self.stopwatch = Stopwatch()
         self.loaded = {}
-        with reading(options):
-            self.splits = self.find_splits()
+        self.splits = self.find_splits()
         examples = self.load("train")
         self.examples = int(examples.cardinality())
         self.has_labels = "label" in examples.element_spec
@@ -193,14 +193,13 @@ class Run:
     def load(self, split, dataset=None):
         """The examples of `"train"` or `"test"`, unbatched."""
         if (split, dataset) not in self.loaded:
-            with reading(self.options):
-                self.loaded[split, dataset] = data.load(
-                    dataset or self.options.dataset,
-                    self.splits[split],
-                    data_dir=self.options.data_dir,
-                    channels=self.options.channels,
-                    length=self.options.length,
-                )
+            self.loaded[split, dataset] = data.load(
+                dataset or self.options.dataset,
+                self.splits[split],
+                data_dir=self.options.data_dir,
+                channels=self.options.channels,
+                length=self.options.length,
+            )
         return self.loaded[split, dataset]
 
     def images(self, split, limit=None, value_range=None, features="image"):
