@@ -8,18 +8,8 @@ import time
 import keras
 import numpy as np
 
+import _checks
 import keras_gen
-from _checks import (
-    RESULTS,
-    check_batch_size,
-    check_earlier_run,
-    check_options,
-    check_writable,
-    checked_config,
-    is_digits,
-    reading,
-    run_name,
-)
 from _learning_rates import learning_rates, with_rate
 from _options import Options, Preset, cli, parse
 from keras_gen import callbacks, data, metrics, pictures, serving
@@ -46,17 +36,17 @@ def start(name, options, presets):
     for field, default in vars(presets[options.preset]).items():
         if getattr(options, field) is None:
             options = dataclasses.replace(options, **{field: default})
-    check_options(options)
-    name = run_name(name, options)
-    check_earlier_run(pathlib.Path(options.output_dir) / name, options)
-    with reading(options):
+    _checks.check_options(options)
+    name = _checks.run_name(name, options)
+    _checks.check_earlier_run(pathlib.Path(options.output_dir) / name, options)
+    with _checks.reading(options):
         run = Run(name, options)
-    check_batch_size(run)
-    check_writable("--output-dir", run.folder)
-    check_writable("--export-dir", run.export_folder)
+    _checks.check_batch_size(run)
+    _checks.check_writable("--output-dir", run.folder)
+    _checks.check_writable("--export-dir", run.export_folder)
     if options.resume:
         run.initial_epoch = callbacks.read_progress(run.checkpoint).epochs
-    run.config = checked_config(run)
+    run.config = _checks.checked_config(run)
     print(
         f"{options.dataset}: {run.examples} examples for training, as "
         f"{run.described}. Epochs: {run.epochs}, steps in each: "
@@ -81,7 +71,7 @@ class Beginning(keras.callbacks.Callback):
     def __init__(self, run):
         super().__init__()
         self.run = run
-        old = [run.folder / name for name in RESULTS]
+        old = [run.folder / name for name in _checks.RESULTS]
         old += (run.folder / "tensorboard").glob("**/*.*")
         self.old = [path for path in old if path.is_file()]
 
@@ -124,7 +114,7 @@ class Run:
         self.num_samples = 500 if self.smoke else 5000
         export = self.folder / "saved_models" if self.smoke else "saved_models"
         self.export_folder = pathlib.Path(options.export_dir or export) / name
-        self.has_digits = is_digits(options.dataset)
+        self.has_digits = _checks.is_digits(options.dataset)
         keras.utils.set_random_seed(options.seed)
         keras.config.set_dtype_policy(options.mixed_precision)
         jit = {"auto": "auto", "true": True, "false": False}
