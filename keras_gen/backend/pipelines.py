@@ -49,9 +49,10 @@ def watch_dataset(dataset, check):
     spec, checked = dataset.element_spec, []
     # Cheaper than a number of each element, and never a strategy's, as a
     # variable would be.
-    seen = tf.lookup.experimental.MutableHashTable(
-        tf.int64, tf.int64, 0, experimental_is_anonymous=True
-    )
+    with tf.device("cpu:0"):
+        seen = tf.lookup.experimental.MutableHashTable(
+            tf.int64, tf.int64, 0, experimental_is_anonymous=True
+        )
 
     def look(*arrays):
         if not checked:
