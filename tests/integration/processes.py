@@ -61,7 +61,7 @@ def torchrun():
     )
 
 
-def finish(*children, timeout=1200):
+def finish(*children, timeout=2400):
     """Waits for children, and fails with what one of them said."""
     outputs = []
     try:
