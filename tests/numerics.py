@@ -193,6 +193,19 @@ def linear(network, kernel, bias=None, layer=-1):
         dense.bias.assign(np.asarray(bias, dense.bias.dtype))
 
 
+def convolved(x, kernel, bias=0.0):
+    """Convolution with zeros around, written out."""
+    size = kernel.shape[0]
+    margin = size // 2
+    height, width = x.shape[1:3]
+    padded = np.pad(x, ((0, 0), (margin,) * 2, (margin,) * 2, (0, 0)))
+    return bias + sum(
+        padded[:, i : i + height, j : j + width] @ kernel[i, j]
+        for i in range(size)
+        for j in range(size)
+    )
+
+
 def randomize(network, seed=0, scale=0.5):
     """Gives all weights of a network new values, those of norms positive."""
     rng = np.random.default_rng(seed)

@@ -8,25 +8,12 @@ from keras_gen.networks.resnet import (
     optimized_residual_block,
     residual_block,
 )
-from tests.numerics import array
+from tests.numerics import array, convolved
 
 
 def scale():
     """Stands for a norm: it does not commute with what surrounds it."""
     return layers.Rescaling(2.0, offset=-0.5)
-
-
-def convolved(x, kernel, bias=0.0):
-    """Convolution with zeros around, written out."""
-    size = kernel.shape[0]
-    margin = size // 2
-    height, width = x.shape[1:3]
-    padded = np.pad(x, ((0, 0), (margin,) * 2, (margin,) * 2, (0, 0)))
-    return bias + sum(
-        padded[:, i : i + height, j : j + width] @ kernel[i, j]
-        for i in range(size)
-        for j in range(size)
-    )
 
 
 def activated(x):

@@ -15,7 +15,13 @@ from keras_gen.models.gans.simgan.networks import (
 from keras_gen.networks.translation import receptive_field
 from tests import translators
 from tests.contract.case import Case
-from tests.numerics import array, loss_and_gradients, tensor
+from tests.numerics import (
+    array,
+    convolved,
+    loss_and_gradients,
+    randomize,
+    tensor,
+)
 from tests.translators import loss_and_logs, scaling
 
 SMALL = {
@@ -272,6 +278,21 @@ def test_the_refiner_has_no_way_around_its_layers():
     for weight in network.weights:
         weight.assign(np.zeros(weight.shape))
     assert np.abs(array(network(array(batch_of(small()).x)))).max() == 0.0
+
+
+def test_a_block_of_the_refiner_is_residual():
+    """`relu(h + W2 relu(W1 h))`, in NumPy, between two convolutions."""
+    network = refiner_network((5, 7, 2), 3, 3, 1)
+    randomize(network, seed=1)
+    (w0, b0), (w1, b1), (w2, b2), (w3, b3) = (
+        layer.get_weights() for layer in network.layers if layer.weights
+    )
+    x = np.random.default_rng(2).uniform(-1.0, 1.0, (2, 5, 7, 2))
+    h = np.maximum(convolved(x, w0, b0), 0.0)
+    residual = convolved(np.maximum(convolved(h, w1, b1), 0.0), w2, b2)
+    expected = np.tanh(convolved(np.maximum(h + residual, 0.0), w3, b3))
+    found = array(network(x.astype("float32")))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_features_are_checked():
