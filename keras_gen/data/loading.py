@@ -309,8 +309,8 @@ def _builder(name, data_dir, download):
     except tfds.core.DatasetNotFoundError as error:
         raise ValueError(
             f"`name` must be an embedded data set ({', '.join(_EMBEDDED)}), "
-            "'folder', or known to TensorFlow Datasets. Received: "
-            f"name={name!r}."
+            f"one of your own files ({', '.join([*_FOLDERS, 'recordings'])}), "
+            f"or known to TensorFlow Datasets. Received: name={name!r}."
         ) from error
     if not builder.is_prepared():
         if not download:

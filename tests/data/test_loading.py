@@ -120,7 +120,7 @@ def test_classes_are_counted_where_nothing_says_how_many():
 
 def test_unknown_names_are_explained(tmp_path):
     with pytest.raises(
-        ValueError, match="digits, lit_heads.*'folder'.*TensorF.*'dogits'"
+        ValueError, match="digits, lit_heads.*folder, .*pairs.*'dogits'"
     ):
         data.load("dogits", data_dir=str(tmp_path))
 
