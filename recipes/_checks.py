@@ -132,13 +132,15 @@ def check_writable(option, folder):
 
 
 @contextlib.contextmanager
-def reading(options):
-    """Says in a line why a data set cannot be read as the options have it."""
+def reading():
+    """Says in a line why a data set cannot be read."""
     try:
         yield
     except (OSError, ValueError) as error:
-        given = f"--dataset {options.dataset}, --data-dir {options.data_dir}"
-        raise SystemExit(f"{error} Given were {given}.") from error
+        raise SystemExit(
+            f"{error} Pass a `--dataset` and, for your own files, a "
+            "`--data-dir` that hold them."
+        ) from error
 
 
 def checked_config(run):

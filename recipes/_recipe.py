@@ -39,7 +39,7 @@ def start(name, options, presets):
     _checks.check_options(options)
     name = _checks.run_name(name, options)
     _checks.check_earlier_run(pathlib.Path(options.output_dir) / name, options)
-    with _checks.reading(options):
+    with _checks.reading():
         run = Run(name, options)
     _checks.check_batch_size(run)
     _checks.check_writable("--output-dir", run.folder)

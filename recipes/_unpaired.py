@@ -52,7 +52,7 @@ def start(name, options, presets, domains):
             f"Received: --dataset {dataset}."
         )
     if dataset == "folder":
-        with reading(options):
+        with reading():
             sizes = {
                 each: data.split_sizes(each, data_dir=options.data_dir)["all"]
                 for each in ("domain_a", "domain_b")

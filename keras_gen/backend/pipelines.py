@@ -47,8 +47,8 @@ def watch_dataset(dataset, check):
     import tensorflow as tf
 
     spec, checked = dataset.element_spec, []
-    # Cheaper than a number of each element, and never a strategy's, as a
-    # variable would be.
+    # It has an entry once an element is checked. A number of each element would
+    # cost more, and a variable would be that of a strategy.
     with tf.device("cpu:0"):
         seen = tf.lookup.experimental.MutableHashTable(
             tf.int64, tf.int64, 0, experimental_is_anonymous=True
@@ -67,7 +67,7 @@ def watch_dataset(dataset, check):
 
     @tf.autograph.experimental.do_not_convert
     def passed(*elements):
-        element = elements if isinstance(spec, tuple) else elements[0]
+        element = elements if type(spec) is tuple else elements[0]
         done = tf.cond(
             tf.equal(seen.size(), 0), lambda: first(element), lambda: True
         )

@@ -42,8 +42,8 @@ class Case:
             have a gradient that is zero by construction.
         biased: Tuple. The players whose gradients are not the derivatives of
             their losses, but estimates of them, or parts.
-        inferring: Tuple. The networks that a loss in training also has in
-            inference, since their statistics are others'.
+        inferring: Tuple. The networks that a loss in training also runs in
+            inference mode.
         own: Function that returns arguments that go with networks of the
             user's own.
         activations: Dictionary. The activations of the outputs of such

@@ -1,6 +1,6 @@
 """The networks of a loss are in the mode that the loss is asked for.
 
-Of Keras' networks, this knows no backend.
+Keras itself carries the mode, the same on each backend: one is enough.
 """
 
 import keras

@@ -1,5 +1,6 @@
 """Pipelines are checked as arrays are, by their first batch."""
 
+import collections
 import gc
 import weakref
 
@@ -244,6 +245,27 @@ def test_endless_data_for_inference(examined):
     data = tf.data.Dataset.from_tensor_slices(X).batch(4).repeat()
     with pytest.raises(ValueError, match="must have an end"):
         examined.as_examples(data)
+
+
+Pair = collections.namedtuple("Pair", "x y")
+
+
+@pytest.mark.parametrize(
+    "element", [X, (X,), (X, Y), {"x": X, "y": Y}, Pair(X, Y), ((X, Y), X)]
+)
+def test_elements_keep_their_structure(element):
+    import tensorflow as tf
+
+    seen = []
+    source = tf.data.Dataset.from_tensor_slices(element).batch(4)
+    watched = pipelines.watch_dataset(source, seen.append)
+    assert watched.element_spec == source.element_spec
+    for found, expected in zip(watched, source, strict=True):
+        tf.nest.map_structure(np.testing.assert_array_equal, found, expected)
+    (first,) = seen
+    tf.nest.map_structure(
+        np.testing.assert_array_equal, first, next(iter(source))
+    )
 
 
 def test_later_epochs_are_the_data_set_alone_and_nothing_holds_it():

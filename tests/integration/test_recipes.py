@@ -454,7 +454,7 @@ def test_options_that_mean_nothing_are_refused(start, photos):
     for options, words in (
         ((f"--data-dir={photos}",), "--dataset digits, which is embedded"),
         (("--batch-size=3000",), "at most 1500, the examples"),
-        (("--dataset=folder",), "which is no folder. .*--data-dir None"),
+        (("--dataset=folder",), "which is no folder. Pass .*`--data-dir`"),
         (("--dataset=mnits",), "known to TensorFlow Datasets.*mnits"),
     ):
         with pytest.raises(SystemExit, match=words):

@@ -20,6 +20,7 @@ class ConditionalLatentModel(BoundModel, PriorSampling, Decoding, ExampleModel):
     is predicted of `y`, and defines what a `BoundModel` does and:
         prior_of: `(x, training)`, the distribution `p(z|x)`.
         generation: `(x, z, training)`, the distribution `p(y|x, z)`.
+        recognition_net: The network of `q(z|x, y)`, or `None`.
     """
 
     shape_argument = "output_shape"

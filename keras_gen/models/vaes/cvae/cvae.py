@@ -247,7 +247,8 @@ class CVAE(ConditionalLatentModel):
         q = self.recognition(batch.x, batch.y, training)
         z = q.sample(num_samples, seed=self.posterior_seed)
         likelihood = self.generation(batch.x, z, training)
-        return Bound(Batch(batch.y), z, q, p, likelihood, self.estimator)
+        of_z = (q, p, likelihood)
+        return Bound(Batch(batch.y), z, *of_z, self.estimator, training)
 
     def model_loss(self, batch, training):
         loss, weight = 0.0, self.hybrid_weight

@@ -192,7 +192,8 @@ class LadderVAE(VariationalModel):
     def bound(self, batch, num_samples=1, training=False):
         z, q, p = zip(*self.infer(batch.x, num_samples, training), strict=True)
         likelihood = self.likelihood(z[0], training)
-        return Bound(batch, z, Joint(q), Joint(p), likelihood, self.estimator)
+        of_z = (Joint(q), Joint(p), likelihood)
+        return Bound(batch, z, *of_z, self.estimator, training)
 
     def likelihood(self, z, training=False):
         return Bernoulli(*self.decoded(z, training), len(self.input_shape))

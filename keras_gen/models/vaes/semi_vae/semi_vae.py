@@ -241,7 +241,8 @@ class SemiVAE(ClassLatentModel):
         classes = ops.broadcast_to(ops.cast(eye, z.dtype), (*shape, k))
         joined = ops.concatenate([classes, z_each], axis=-1)
         log_p = self.likelihood(joined, training).log_prob(x[:, None])
-        latents = Bound(batch, z, q, self.prior, None, self.estimator)
+        of_z = (q, self.prior, None)
+        latents = Bound(batch, z, *of_z, self.estimator, training)
         kind = ClassFirst if class_first else LatentFirst
         return kind(latents, log_p, log_q, labels)
 
