@@ -9,7 +9,7 @@ from keras import ops
 
 from keras_gen import registry
 from keras_gen.layers import ImagePool
-from keras_gen.models.gans import simgan
+from keras_gen.models.gans.simgan.simgan import SIZES
 from keras_gen.networks import translation
 from tests.contract.case import all_cases
 from tests.numerics import array
@@ -254,7 +254,7 @@ def test_defaults_are_the_papers(key):
 
 def test_the_history_of_simgan():
     """Half of a batch comes from it."""
-    assert simgan.SIZES == {"gaze": (25_600, 1000), "hand": (1024, 500)}
+    assert SIZES == {"gaze": (25_600, 1000), "hand": (1024, 500)}
     assert built("simgan").pool.half
 
 
