@@ -21,7 +21,11 @@ if importlib.util.find_spec("torch") is not None:
 import keras
 import pytest
 
-from tests.quick_compilation import compile_once, xla_flags
+from tests.quick_compilation import (
+    compile_once,
+    draw_in_few_sizes,
+    xla_flags,
+)
 
 SEED = 1234
 
@@ -29,6 +33,7 @@ SEED = 1234
 os.environ["XLA_FLAGS"] = xla_flags(keras.backend.backend())
 CACHE = tempfile.TemporaryDirectory()
 compile_once(CACHE.name)
+draw_in_few_sizes()
 
 
 def start_afresh():

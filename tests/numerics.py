@@ -43,9 +43,8 @@ def array(x):
 
 def tensor(x):
     x = np.asarray(x)
-    return ops.convert_to_tensor(
-        x if x.dtype.kind == "i" else x.astype(keras.config.floatx())
-    )
+    dtype = x.dtype.name if x.dtype.kind == "i" else keras.config.floatx()
+    return ops.convert_to_tensor(x, dtype)
 
 
 def num_parameters(*networks):
@@ -87,11 +86,13 @@ def one_program(fn, variables=()):
 def run_as_programs(monkeypatch, *models):
     """Compiles the inference of models as a whole, on JAX."""
     for model in models:
+        for name in ("run", "run_batched"):
+            run = getattr(model, name)
 
-        def run(fn, *arrays, run_batched=model.run_batched, **options):
-            return run_batched(one_program(fn), *arrays, **options)
+            def compiled(fn, *arrays, run=run, **options):
+                return run(one_program(fn), *arrays, **options)
 
-        monkeypatch.setattr(model, "run_batched", run)
+            monkeypatch.setattr(model, name, compiled)
 
 
 def gradient(fn, x):

@@ -1,9 +1,12 @@
 """Tests compile many tiny programs, each of which runs a few times."""
 
 import importlib.metadata
+import math
 import os
+import types
 
 import keras
+import numpy as np
 
 # With these, XLA compiles such programs for a CPU in half the time or less.
 FLAGS = (
@@ -43,3 +46,33 @@ def compile_once(folder):
         "jax_persistent_cache_min_entry_size_bytes": -1,
     }.items():
         jax.config.update(name, value)
+
+
+def draw_in_few_sizes():
+    """On JAX, draws initial values in arrays whose sizes are powers of two.
+
+    Otherwise it would compile the draws of each shape of a kernel.
+    """
+    if keras.backend.backend() != "jax":
+        return
+    import jax
+    from keras.src.initializers import random_initializers
+
+    def in_few_sizes(draw):
+        def drawn(shape, **options):
+            size = math.prod(shape)
+            values = draw((1 << (size - 1).bit_length(),), **options)
+            if isinstance(values, jax.core.Tracer):
+                return values[:size].reshape(shape)
+            return jax.device_put(np.asarray(values)[:size].reshape(shape))
+
+        return drawn
+
+    module = random_initializers.random
+    draws = {
+        name: in_few_sizes(getattr(module, name))
+        for name in ("normal", "truncated_normal", "uniform")
+    }
+    random_initializers.random = types.SimpleNamespace(
+        **{**vars(module), **draws}
+    )

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from keras import ops
 
 from tests.contract.helpers import (
     arrays,
@@ -103,8 +104,8 @@ def test_labels_are_for_conditional_models(sampling_case, build):
     # Conditional batch normalization starts the same for all classes.
     rng = np.random.default_rng(0)
     for variable in model.trainable_variables:
-        step = rng.normal(0.0, 0.2, variable.shape).astype("float32")
-        variable.assign(variable + step)
+        step = rng.normal(0.0, 0.2, variable.shape)
+        variable.assign(ops.convert_to_numpy(variable) + step)
     state = arrays(model.variables)
     with pytest.raises(ValueError, match="`labels`|4 integers from 0 to"):
         model.sample(4, labels=99)

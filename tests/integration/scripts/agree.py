@@ -31,7 +31,7 @@ from tests.contract.case import (
 )
 from tests.contract.helpers import fit, rows, widen
 from tests.numerics import one_program
-from tests.quick_compilation import compile_once
+from tests.quick_compilation import compile_once, draw_in_few_sizes
 
 BACKEND = keras.backend.backend()
 STEPS, CHECKPOINT = 10, 8
@@ -153,6 +153,7 @@ def train_on_several(folder, kind, *place):
 def main(folder, *stages):
     given.use_given_noise()
     compile_once(folder.parent / "jax")
+    draw_in_few_sizes()
     for stage in stages:
         devices.make(stage)
     for index, stage in enumerate(stages):

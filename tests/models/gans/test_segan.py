@@ -11,7 +11,13 @@ from keras_gen.engine import Batch
 from keras_gen.layers import FirstBatch
 from keras_gen.models.gans.segan.emphasis import de_emphasis, pre_emphasis
 from tests.contract.case import Case
-from tests.numerics import array, loss_and_gradients, randomize, tensor
+from tests.numerics import (
+    array,
+    loss_and_gradients,
+    one_program,
+    randomize,
+    tensor,
+)
 from tests.translators import batch_of
 
 SMALL = {
@@ -325,15 +331,10 @@ def test_the_reference_is_the_first_clean_batch():
         array(reference.examples), expected[[0, 1, 2, 3, 0, 1]], atol=1e-6
     )
     # With it, scores do not depend on the other pairs of a batch.
-    together = array(model.score_step(tensor(clean), tensor(noisy), False))
-    alone = np.concatenate(
-        [
-            array(
-                model.score_step(
-                    tensor(clean[i : i + 1]), tensor(noisy[i : i + 1]), False
-                )
-            )
-            for i in range(8)
-        ]
+    score = one_program(lambda *pairs: model.score_step(*pairs, False))
+    together = array(score(tensor(clean), tensor(noisy)))
+    pairs = (
+        (tensor(clean[i : i + 1]), tensor(noisy[i : i + 1])) for i in range(8)
     )
+    alone = np.concatenate([array(score(*pair)) for pair in pairs])
     np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-6)

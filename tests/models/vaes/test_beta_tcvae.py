@@ -7,7 +7,7 @@ from keras_gen.losses.aggregated_posterior import (
     ESTIMATORS,
     log_aggregated_posterior,
 )
-from tests.contract.case import Case
+from tests.contract.case import QUICK, Case
 from tests.models.vaes.disentangled_helpers import (
     SHAPE,
     check_is_the_vae,
@@ -119,7 +119,7 @@ def test_settings_of_the_paper():
 
 def test_a_batch_is_no_larger_than_the_training_set():
     model = tiny(num_examples=4)
-    model.compile(run_eagerly=True)
+    model.compile(**QUICK)
     x = data(8)
     model.fit(x, batch_size=4, verbose=0)
     with pytest.raises(ValueError, match="at least the size of a batch"):

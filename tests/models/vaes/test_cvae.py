@@ -17,6 +17,7 @@ from tests.numerics import (
     linear,
     loss_and_gradients,
     randomize,
+    run_as_programs,
     tensor,
     training_logs,
 )
@@ -246,24 +247,24 @@ def linear_gaussian():
     return model, x, y, np.array(exact), w, v, covariance, scale
 
 
-def test_estimates_of_a_linear_gaussian_model():
+def test_estimates_of_a_linear_gaussian_model(monkeypatch):
     model, x, y, exact, w, v, covariance, scale = linear_gaussian()
+    run_as_programs(monkeypatch, model)
     # The posterior's mean, and a diagonal near to its covariance.
     kernel = np.concatenate([w @ covariance, v.T @ covariance / scale**2])
     linear(model.recognition_net, kernel, np.zeros(2), layer=-2)
     variance = 1.3 * np.diag(covariance)
     zeros = np.zeros((18, 2))
     linear(model.recognition_net, zeros, np.log(variance), layer=-1)
+
+    def mean_of(repeats, **options):
+        """Of so many estimates for each pair."""
+        pairs = (np.concatenate([each] * repeats) for each in (x, y))
+        found = model.conditional_log_likelihood(*pairs, **options)
+        return np.mean(found.reshape(repeats, -1), axis=0)
+
     few, many = (
-        np.mean(
-            [
-                model.conditional_log_likelihood(
-                    x, y, num_samples=draws, method="monte_carlo"
-                )
-                for _ in range(20)
-            ],
-            axis=0,
-        )
+        mean_of(20, num_samples=draws, method="monte_carlo")
         for draws in (1, 100)
     )
     assert np.all(few < many) and np.mean(many) < np.mean(exact)
@@ -274,13 +275,7 @@ def test_estimates_of_a_linear_gaussian_model():
     )
     np.testing.assert_allclose(chunked, exact, atol=0.15)
     # The ELBO, for one draw.
-    bound = np.mean(
-        [
-            model.conditional_log_likelihood(x, y, num_samples=1)
-            for _ in range(200)
-        ],
-        axis=0,
-    )
+    bound = mean_of(200, num_samples=1)
     model.num_samples = 2000
     elbo = training_logs(model, x, y)["elbo"]
     assert bound.mean() == pytest.approx(elbo, abs=0.3)

@@ -5,7 +5,14 @@ from keras_gen import SVAE, VAE
 from keras_gen.distributions import HypersphericalUniform, VonMisesFisher
 from tests.contract.case import Case
 from tests.models.vaes.disentangled_helpers import SHAPE, data
-from tests.numerics import array, linear, randomize, tensor, training_logs
+from tests.numerics import (
+    array,
+    linear,
+    randomize,
+    run_as_programs,
+    tensor,
+    training_logs,
+)
 
 CONTRACT = {
     "s_vae": Case(
@@ -124,9 +131,12 @@ def test_kl_annealing():
 
 
 @pytest.mark.parametrize("latent_dim", [2, 3, 6])
-def test_a_decoder_that_ignores_the_code_has_an_exact_likelihood(latent_dim):
+def test_a_decoder_that_ignores_the_code_has_an_exact_likelihood(
+    monkeypatch, latent_dim
+):
     """Then the importance weights `p(z) / q(z|x)` have the mean 1."""
     model, x = tiny(latent_dim), data()
+    run_as_programs(monkeypatch, model)
     logits = np.random.default_rng(4).normal(size=12)
     kernel = np.zeros((8, 12))
     linear(model.decoder, kernel, logits, layer=-2)

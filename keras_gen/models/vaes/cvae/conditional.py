@@ -6,8 +6,10 @@ import numpy as np
 from keras import ops
 
 from keras_gen.backend import noise
+from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import check_count, check_option
-from keras_gen.engine import Batch, Signature, Vector
+from keras_gen.distributions import Bernoulli, Masked, Normal
+from keras_gen.engine import Batch, Labels, Signature, Vector
 from keras_gen.models.bounds import BoundModel
 from keras_gen.models.conditioning import ExampleModel
 from keras_gen.models.encoder_decoder import Decoding, PriorSampling
@@ -16,14 +18,63 @@ from keras_gen.models.encoder_decoder import Decoding, PriorSampling
 class ConditionalLatentModel(BoundModel, PriorSampling, Decoding, ExampleModel):
     """Samples, predictions and likelihoods of `p(y|x) = E_p(z|x)[p(y|x, z)]`.
 
-    A subclass has `condition`, the spec of `x`, `output_shape`, `mask` of what
-    is predicted of `y`, and defines what a `BoundModel` does and:
-        prior_of: `(x, training)`, the distribution `p(z|x)`.
-        generation: `(x, z, training)`, the distribution `p(y|x, z)`.
-        recognition_net: The network of `q(z|x, y)`, or `None`.
+    A subclass has `condition`, the spec of `x`, `output_shape`, `latent_dim`,
+    the networks of `CVAE`, `likelihood_kind` and `scale` of `p(y|x, z)`, `mask`
+    of what is predicted of `y`, and defines what a `BoundModel` does.
     """
 
     shape_argument = "output_shape"
+
+    # ---- Distributions ------------------------------------------------------
+
+    def input_of(self, x):
+        """The input as the recognition network gets it."""
+        if isinstance(self.condition, Labels):
+            x = self.condition.prepare(x)
+            return ops.one_hot(x, self.condition.num_classes, dtype="float32")
+        return x
+
+    def seen_of(self, x):
+        """The input, with the first guess, if there is one."""
+        x = self.input_of(x)
+        if self.baseline_net is None:
+            return x
+        guess = ops.stop_gradient(self.baseline_net(x, training=False))
+        parts = [
+            ops.reshape(part, (ops.shape(x)[0], -1)) for part in (x, guess)
+        ]
+        return ops.concatenate(parts, axis=-1)
+
+    def prior_of(self, x, training=False):
+        """The distribution `p(z|x)`."""
+        if self.prior_net is None:
+            zeros = ops.zeros((ops.shape(x)[0], self.latent_dim))
+            return Normal(zeros, 0.0)
+        return Normal.learned(
+            *self.prior_net(self.seen_of(x), training=training)
+        )
+
+    def recognition(self, x, y, training=False):
+        """The distribution `q(z|x, y)`."""
+        inputs = [self.input_of(x), y]
+        return Normal.learned(*self.recognition_net(inputs, training=training))
+
+    def generation(self, x, z, training=False):
+        """The distribution `p(y|x, z)`, for several draws `z` of each."""
+        seen = self.seen_of(x)
+        seen = ops.broadcast_to(seen, (*ops.shape(z)[:1], *ops.shape(seen)))
+        flat = ops.reshape(seen, (-1, *seen.shape[2:]))
+        codes = ops.reshape(z, (-1, self.latent_dim))
+        outputs = self.generation_net([flat, codes], training=training)
+        shape = (*ops.shape(z)[:-1], *self.output_shape)
+        outputs = ops.reshape(at_least_float32(outputs), shape)
+        if self.likelihood_kind == "bernoulli":
+            components = Bernoulli(outputs, 0)
+        else:
+            components = Normal(outputs, 2.0 * math.log(self.scale), 0)
+        return Masked(components, self.mask)
+
+    # ---- Use ----------------------------------------------------------------
 
     def log_likelihoods(self, batch, num_samples=1, training=False):
         """`log p(y|x, z)` of draws from the prior, `(num_samples, batch)`."""

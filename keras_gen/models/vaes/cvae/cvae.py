@@ -22,14 +22,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gen.backend.precision import at_least_float32
 from keras_gen.checks import (
     as_units,
     check_fraction,
     check_option,
     check_positive,
 )
-from keras_gen.distributions import Bernoulli, Masked, Normal
 from keras_gen.engine import Batch, Examples, Labels
 from keras_gen.models.bounds import Bound
 from keras_gen.models.vaes.cvae.conditional import ConditionalLatentModel
@@ -189,55 +187,6 @@ class CVAE(ConditionalLatentModel):
 
     def default_optimizer(self):
         return keras.optimizers.Adam(1e-3)
-
-    # ---- Distributions ------------------------------------------------------
-
-    def input_of(self, x):
-        """The input as the recognition network gets it."""
-        if isinstance(self.condition, Labels):
-            x = self.condition.prepare(x)
-            return ops.one_hot(x, self.condition.num_classes, dtype="float32")
-        return x
-
-    def seen_of(self, x):
-        """The input, with the first guess, if there is one."""
-        x = self.input_of(x)
-        if self.baseline_net is None:
-            return x
-        guess = ops.stop_gradient(self.baseline_net(x, training=False))
-        parts = [
-            ops.reshape(part, (ops.shape(x)[0], -1)) for part in (x, guess)
-        ]
-        return ops.concatenate(parts, axis=-1)
-
-    def prior_of(self, x, training=False):
-        """The distribution `p(z|x)`."""
-        if self.prior_net is None:
-            zeros = ops.zeros((ops.shape(x)[0], self.latent_dim))
-            return Normal(zeros, 0.0)
-        return Normal.learned(
-            *self.prior_net(self.seen_of(x), training=training)
-        )
-
-    def recognition(self, x, y, training=False):
-        """The distribution `q(z|x, y)`."""
-        inputs = [self.input_of(x), y]
-        return Normal.learned(*self.recognition_net(inputs, training=training))
-
-    def generation(self, x, z, training=False):
-        """The distribution `p(y|x, z)`, for several draws `z` of each."""
-        seen = self.seen_of(x)
-        seen = ops.broadcast_to(seen, (*ops.shape(z)[:1], *ops.shape(seen)))
-        flat = ops.reshape(seen, (-1, *seen.shape[2:]))
-        codes = ops.reshape(z, (-1, self.latent_dim))
-        outputs = self.generation_net([flat, codes], training=training)
-        shape = (*ops.shape(z)[:-1], *self.output_shape)
-        outputs = ops.reshape(at_least_float32(outputs), shape)
-        if self.likelihood_kind == "bernoulli":
-            components = Bernoulli(outputs, 0)
-        else:
-            components = Normal(outputs, 2.0 * math.log(self.scale), 0)
-        return Masked(components, self.mask)
 
     # ---- Training -----------------------------------------------------------
 

@@ -126,7 +126,8 @@ class LatentFirst(ClassBound):
 
     def mean(self, unlabeled, given):
         """The mean over the draws: equal weights, or `w_s` if `y` is given."""
-        weights = ops.softmax(self.of_given(self.log_q), axis=0)
+        log_q = self.of_given(self.log_q)
+        weights = ops.exp(log_q - ops.logsumexp(log_q, axis=0))
         found = ops.where(
             self.labeled,
             ops.sum(weights * given, axis=0),

@@ -40,8 +40,6 @@ from keras_gen.checks import (
     check_positive,
 )
 from keras_gen.engine import Labels
-from keras_gen.models.bounds import Bound
-from keras_gen.models.vaes.semi_vae.bounds import ClassFirst, LatentFirst
 from keras_gen.models.vaes.semi_vae.classes import ClassLatentModel
 from keras_gen.models.vaes.semi_vae.features import checked_dims
 from keras_gen.models.vaes.vae import VAE
@@ -206,45 +204,6 @@ class SemiVAE(ClassLatentModel):
 
     def default_optimizer(self):
         return keras.optimizers.Adam(3e-4)
-
-    # ---- Training -----------------------------------------------------------
-
-    def bound(self, batch, num_samples=1, training=False):
-        """The bound of a batch; classes that are not given are summed out."""
-        x, k = self.modeled(batch.x, drawn=True), self.num_classes
-        n, size = ops.shape(x)[0], self.latent_dim
-        labels = batch.y
-        if labels is None:
-            labels = ops.full((n,), -1, "int32")
-        eye = self._one_hot(ops.arange(k))
-        class_first = self.factorization == "class_first"
-        if class_first:
-            log_q = ops.log_softmax(self.class_logits(x, training), axis=-1)
-            # Examples first, as workers share them.
-            each = ops.repeat(x, k, axis=0)
-            q = self.posterior_given([each, ops.tile(eye, (n, 1))], training)
-        else:
-            q = self.posterior_given(x, training)
-        z = q.sample(num_samples, seed=self.posterior_seed)
-        shape = (num_samples, n, k)
-        if class_first:
-            z_each = ops.reshape(z, (*shape, size))
-        else:
-            draws = ops.broadcast_to(x, (num_samples, *ops.shape(x)))
-            inputs = [
-                ops.reshape(draws, (-1, *self.modeled_shape)),
-                ops.reshape(z, (-1, size)),
-            ]
-            logits = ops.reshape(self.class_logits(inputs, training), shape)
-            log_q = ops.log_softmax(logits, axis=-1)
-            z_each = ops.broadcast_to(z[:, :, None, :], (*shape, size))
-        classes = ops.broadcast_to(ops.cast(eye, z.dtype), (*shape, k))
-        joined = ops.concatenate([classes, z_each], axis=-1)
-        log_p = self.likelihood(joined, training).log_prob(x[:, None])
-        of_z = (q, self.prior, None)
-        latents = Bound(batch, z, *of_z, self.estimator, training)
-        kind = ClassFirst if class_first else LatentFirst
-        return kind(latents, log_p, log_q, labels)
 
     def terms(self, bound):
         terms = {
