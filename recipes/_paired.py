@@ -116,9 +116,8 @@ def diversity(run, model, features, count=100, draws=10):
         within the shape, over translations of one image, and over the test
         images.
     """
-    side, spread = run.options.image_size, model.value_range
-    inputs, images = _scenes.scenes("test", side, features, count, spread)
-    (masks,) = _scenes.scenes("test", side, ("mask",), count)
+    inputs, images = run.images("test", count, model.value_range, features)
+    masks = run.images("test", count, (0, 1), "mask")
 
     def fills(images):
         weights = masks / masks.sum(axis=(1, 2), keepdims=True)

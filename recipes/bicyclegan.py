@@ -4,11 +4,11 @@
     KERAS_BACKEND=jax python recipes/bicyclegan.py --dataset folder \\
         --data-dir DIR
 
-It paints scenes from the masks of their shapes, which do not say the color, the
-texture or the ground, or from edges, `--source edges`; or it learns from your
-own pairs: the left and right halves of pictures, or files of one name in the
-folders A and B. `--reverse` swaps the two. A batch is divided in two. In the
-pictures of samples are, side by side, what is translated, its image, the
+It paints scenes on one ground from the masks of their shapes, which do not say
+the color or the texture, or from edges, `--source edges`; or it learns from
+your own pairs: the left and right halves of pictures, or files of one name in
+the folders A and B. `--reverse` swaps the two. A batch is divided in two. In
+the pictures of samples are, side by side, what is translated, its image, the
 translation by the latents of that image, and four by drawn latents. The metrics
 are of held-out pairs: those of `pix2pix` for the translation by the latents of
 the image; how far the encoder is from the latents of a translation, in absolute
@@ -21,6 +21,7 @@ import numpy as np
 
 import _paired
 import _recipe as recipe
+import _scenes
 import keras_gen
 from keras_gen import callbacks, optimizers
 
@@ -56,6 +57,10 @@ def main(options):
     if options.apply:
         return _paired.apply("bicyclegan", options)
     run, features = _paired.start("bicyclegan", options, PRESETS, "mask")
+    if run.options.dataset == "scenes":
+        # Between the latents of light and of dark grounds lie those of neither.
+        for split in ("train", "test"):
+            run.loaded[split, None] = _scenes.on_one_ground(run, split)
     model = run.resumed()
     if model is None:
         model = keras_gen.BicycleGAN.from_preset(
