@@ -107,6 +107,11 @@ class Case:
         return self.system in representatives()
 
     @property
+    def covers_bases(self):
+        """Whether its system is among the few that have all bases together."""
+        return self.system in covering()
+
+    @property
     def cls(self):
         return self.system.load(self.class_name)
 
@@ -289,19 +294,39 @@ def list_cases(which=lambda case: True):
     return [case for case in all_cases().values() if which(case)]
 
 
+def kinds_of(system):
+    """The family of a system, and its base classes of several models."""
+    return {system.family} | {
+        base
+        for base in system.load().__mro__
+        if base.__module__.rpartition(".")[0] == "keras_gen.models"
+    }
+
+
 @functools.cache
 def representatives():
     """The first system of each family, and of each base class of several."""
     chosen, seen = [], set()
     for system in SYSTEMS:
-        kinds = {system.family} | {
-            base
-            for base in system.load().__mro__
-            if base.__module__.rpartition(".")[0] == "keras_gen.models"
-        }
-        if not kinds <= seen:
+        if not kinds_of(system) <= seen:
             chosen.append(system)
-            seen |= kinds
+            seen |= kinds_of(system)
+    return chosen
+
+
+@functools.cache
+def covering():
+    """The first of each family, and as few as have the other bases."""
+    families = {}
+    for system in SYSTEMS:
+        families.setdefault(system.family, system)
+    chosen = list(families.values())
+    missing = set().union(*map(kinds_of, SYSTEMS))
+    missing -= set().union(*map(kinds_of, chosen))
+    while missing:
+        best = max(SYSTEMS, key=lambda s: len(kinds_of(s) & missing))
+        chosen.append(best)
+        missing -= kinds_of(best)
     return chosen
 
 

@@ -30,13 +30,13 @@ def averaged(case):
 
 
 def on_pytorch(which):
-    """All such cases on PyTorch, those of representatives on the others.
+    """All such cases on PyTorch, those of a few systems on the others.
 
     PyTorch starts fastest. That every model trains, goes on and answers alike
     on each backend is tested by tests/integration.
     """
     every = BACKEND == "torch"
-    return lambda case: (every or case.is_representative) and which(case)
+    return lambda case: (every or case.covers_bases) and which(case)
 
 
 def thorough_on(backend):
