@@ -57,14 +57,19 @@ def main(options):
     if options.apply:
         return _paired.apply("bicyclegan", options)
     run, features = _paired.start("bicyclegan", options, PRESETS, "mask")
+    weights = {}
     if run.options.dataset == "scenes":
+        # Small shapes on a plain ground hardly count in a mean of pixels.
+        weights = {"l1_weight": 150.0, "kl_weight": 0.5}
         # Between the latents of light and of dark grounds lie those of neither.
         for split in ("train", "test"):
             run.loaded[split, None] = _scenes.on_one_ground(run, split)
     model = run.resumed()
     if model is None:
         model = keras_gen.BicycleGAN.from_preset(
-            options.preset, **_paired.shapes(run, features), **run.arguments
+            options.preset,
+            **_paired.shapes(run, features),
+            **{**weights, **run.arguments},
         )
         half = -(-run.total_steps // 2)
         decay = optimizers.ConstantThenLinear(2e-4, half, half)

@@ -125,9 +125,6 @@ class BicycleGAN(MultimodalTranslationModel):
         "small": {
             "base_filters": 16,
             "latent_dim": 2,
-            # Small shapes on a plain ground hardly count in a mean of pixels.
-            "l1_weight": 50.0,
-            "kl_weight": 0.05,
             "discriminator_filters": 16,
             "discriminator_layers": 2,
         },
