@@ -281,8 +281,9 @@ def test_all_classes_count_in_the_likelihood(monkeypatch, factorization):
 # ---- Use --------------------------------------------------------------------
 
 
-def test_codes_are_those_of_the_most_probable_class():
+def test_codes_are_those_of_the_most_probable_class(monkeypatch):
     model, x = tiny(), data()
+    run_as_programs(monkeypatch, model)
     classes = array(model.classifier(x)).argmax(axis=-1)
     assert len(set(classes)) > 1
     np.testing.assert_array_equal(model.classify(x), classes)
@@ -352,8 +353,9 @@ def test_the_loss_of_codes(monkeypatch):
     assert float(found) == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_first_model_decodes_and_stays(tmp_path):
+def test_the_first_model_decodes_and_stays(tmp_path, monkeypatch):
     model, x = tiny(features=features(), feature_dims=(0, 3)), data()
+    run_as_programs(monkeypatch, model, model.features)
     z = np.random.default_rng(0).normal(size=(3, 2)).astype("float32")
     one_hot = np.eye(K, dtype="float32")
     codes = array(model.decoder(np.concatenate([one_hot, z], -1))[0])
@@ -369,6 +371,7 @@ def test_the_first_model_decodes_and_stays(tmp_path):
         np.testing.assert_array_equal(a, b)
     model.save(tmp_path / "model.keras")
     loaded = load_model(tmp_path / "model.keras")
+    run_as_programs(monkeypatch, loaded)
     np.testing.assert_allclose(
         loaded.reconstruct(x), model.reconstruct(x), rtol=1e-5
     )
