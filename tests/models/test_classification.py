@@ -8,7 +8,13 @@ from keras_gen.engine import Batch, Examples, GenerativeModel, Labels
 from keras_gen.layers import AdditiveNoise, BatchNormalization
 from keras_gen.models.classification import Classifier
 from tests.contract.case import all_cases
-from tests.numerics import array, one_program, randomize, tensor
+from tests.numerics import (
+    array,
+    one_program,
+    randomize,
+    run_as_programs,
+    tensor,
+)
 from tests.translators import batch_of
 
 WEIGHTS = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
@@ -72,12 +78,13 @@ def test_the_loss_is_that_of_the_labeled_examples_and_logs_accuracy():
         ("semi_vae-features", {}),
     ],
 )
-def test_held_out_accuracy_is_that_of_classify(name, options):
+def test_held_out_accuracy_is_that_of_classify(monkeypatch, name, options):
     """By an average of the weights, or of the means of codes."""
     model = all_cases()[name].compiled(build=options)
     x = model.data_spec().x.draw(np.random.default_rng(0), 32)
     classifying = getattr(model, "classifying", "classifier")
     randomize(getattr(model, classifying), scale=2.0)
+    run_as_programs(monkeypatch, model)
     labels = model.classify(x)
     found = model.evaluate(x, labels, return_dict=True, verbose=0)
     assert found["accuracy"] == 1.0
