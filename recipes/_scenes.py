@@ -51,6 +51,12 @@ def on_one_ground(run, split, ground=0, **values):
     return data.select(run.load(split), np.flatnonzero(np.all(found, axis=0)))
 
 
+def keep_one_ground(run):
+    """Leaves a run the scenes on one ground alone."""
+    for split in ("train", "test"):
+        run.loaded[split, None] = on_one_ground(run, split)
+
+
 def sizes_of(names):
     """How many values each of the named attributes has."""
     return [SIZES[NAMES.index(name)] for name in names]

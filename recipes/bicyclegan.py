@@ -62,8 +62,7 @@ def main(options):
         # Small shapes on a plain ground hardly count in a mean of pixels.
         weights = {"l1_weight": 150.0, "kl_weight": 0.5}
         # Between the latents of light and of dark grounds lie those of neither.
-        for split in ("train", "test"):
-            run.loaded[split, None] = _scenes.on_one_ground(run, split)
+        _scenes.keep_one_ground(run)
     model = run.resumed()
     if model is None:
         model = keras_gen.BicycleGAN.from_preset(

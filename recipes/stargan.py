@@ -140,8 +140,7 @@ def main(options):
         return apply(options)
     run = recipe.start("stargan", options, PRESETS)
     if run.options.dataset == "scenes":
-        for split in ("train", "test"):
-            run.loaded[split, None] = _scenes.on_one_ground(run, split)
+        _scenes.keep_one_ground(run)
     label, arguments = labels_of(run, run.load("train").element_spec)
     model = run.resumed()
     if model is None:

@@ -87,10 +87,11 @@ def run_as_programs(monkeypatch, *models):
     """Compiles the inference of models as a whole, on JAX."""
     for model in models:
         for name in ("run", "run_batched"):
-            run = getattr(model, name)
+            run, variables = getattr(model, name), model.variables
 
-            def compiled(fn, *arrays, run=run, **options):
-                return run(one_program(fn), *arrays, **options)
+            # Each batch goes on from the seeds that the last one has left.
+            def compiled(fn, *arrays, run=run, variables=variables, **options):
+                return run(one_program(fn, variables), *arrays, **options)
 
             monkeypatch.setattr(model, name, compiled)
 

@@ -103,12 +103,12 @@ class Case:
 
     @property
     def is_representative(self):
-        """Whether its system is among those tested on every backend."""
+        """Whether its system is trained on several devices of each backend."""
         return self.system in representatives()
 
     @property
     def covers_bases(self):
-        """Whether its system is among the few that have all bases together."""
+        """Whether its contract is tested on every backend."""
         return self.system in covering()
 
     @property
